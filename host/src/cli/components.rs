@@ -1,0 +1,92 @@
+//! `cordboard components`: what is there, or what a file is.
+#![expect(clippy::print_stdout, reason = "the answer to the person who asked")]
+
+use std::path::{Path, PathBuf};
+
+use super::Failure;
+use crate::components::{Component, Library, Port, Runtime, RuntimeOptions};
+use crate::config::Plan;
+
+/// What `components` is given.
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// List the components in the configuration's folder (the default)
+    List,
+    /// Say what a .wasm file is, what it wants, what it exports and imports
+    Inspect {
+        /// The file
+        file: PathBuf,
+    },
+}
+
+/// Lists or inspects.
+pub async fn run(folder: &Path, arguments: &Arguments) -> Result<(), Failure> {
+    match &arguments.command {
+        None | Some(Command::List) => list(folder).await,
+        Some(Command::Inspect { file }) => {
+            let runtime = Runtime::new(RuntimeOptions::default())?;
+            print!("{}", told(runtime.load(file).await?.as_ref()));
+            Ok(())
+        }
+    }
+}
+
+async fn list(folder: &Path) -> Result<(), Failure> {
+    let plan = Plan::load(folder)?;
+    let cache = Some(plan.hub.data.join("compiled"));
+    let runtime = Runtime::new(RuntimeOptions { cache, ..RuntimeOptions::default() })?;
+    let library = Library::open(runtime, &plan.hub.components).await;
+    let all = library.status();
+    if all.is_empty() {
+        println!("There is no component in {}.", plan.hub.components.display());
+    }
+    for status in all {
+        let name = status.name.as_deref().unwrap_or("?");
+        let version = status.version.as_deref().unwrap_or("-");
+        println!("{name:<20} {version:<10} {:<28} {}", status.file, status.abilities);
+        if let Some(error) = &status.error {
+            println!("    {error}");
+        }
+    }
+    Ok(())
+}
+
+fn told(component: &Component) -> String {
+    let descriptor = component.descriptor();
+    let mut text = format!(
+        "{} {}\n  {}\n\nfile      {} ({} KiB)\nsha256    {}\nexports   {}\nbatch     {}\n",
+        descriptor.name,
+        descriptor.version,
+        descriptor.summary,
+        component.path().display(),
+        component.size().div_ceil(1024),
+        component.hash(),
+        component.abilities(),
+        descriptor.batch,
+    );
+    if let Some(rate) = descriptor.rate {
+        text += &format!("rate      {} requests in {} s\n", rate.requests, rate.per.as_secs_f64());
+    }
+    text += &format!(
+        "hosts     {}\n",
+        if descriptor.hosts.is_empty() { "none".to_owned() } else { descriptor.hosts.join(", ") }
+    );
+    text += &ports("\nexported interfaces", component.exports());
+    text += &ports("\nimported interfaces", component.imports());
+    let schema = serde_json::to_string_pretty(&descriptor.settings_schema).unwrap_or_default();
+    text + &format!("\nsettings (JSON Schema)\n{schema}\n")
+}
+
+fn ports(title: &str, ports: &[Port]) -> String {
+    let lines = ports.iter().map(|port| match port.functions.is_empty() {
+        true => format!("  {}\n", port.name),
+        false => format!("  {}: {}\n", port.name, port.functions.join(", ")),
+    });
+    format!("{title}\n{}", lines.collect::<String>())
+}

@@ -1,0 +1,26 @@
+//! The contract in the host's own types: what goes into a component and what comes out, whatever version of the
+//! contract the component was built for.
+//!
+//! Plain data. Nothing here knows Wasm, and nothing outside `components` knows anything but this.
+
+mod command;
+mod connection;
+mod descriptor;
+mod failure;
+mod http;
+mod people;
+mod pull;
+mod sink;
+mod webhook;
+
+pub use command::{Command, CommandOutcome};
+pub use connection::{Action, Input, Target};
+pub use descriptor::{Abilities, Ability, Descriptor, Rate};
+pub use failure::Failure;
+pub use http::{Headers, Request, Response};
+pub use people::Match;
+pub use pull::Page;
+pub use sink::{Change, Outcome};
+pub use webhook::{Accepted, Answer, Refusal};
+
+pub use crate::store::{Grant, Job, Joined, Progress, Receipt};

@@ -1,0 +1,27 @@
+//! What `wit/` becomes in Rust. One world with every interface, of which a component exports some.
+
+#![allow(missing_docs, reason = "documented in wit/")]
+
+wasmtime::component::bindgen!({
+    path: "../wit",
+    inline: "
+        package cordboard:runtime;
+        world everything {
+            import cordboard:hub/host@1.0.0;
+            export cordboard:hub/about@1.0.0;
+            export cordboard:hub/webhook@1.0.0;
+            export cordboard:hub/connection@1.0.0;
+            export cordboard:hub/pull@1.0.0;
+            export cordboard:hub/commands@1.0.0;
+            export cordboard:hub/sink@1.0.0;
+            export cordboard:hub/directory@1.0.0;
+            export cordboard:hub/grants@1.0.0;
+            export cordboard:hub/endpoint@1.0.0;
+        }
+    ",
+    imports: {
+        "cordboard:hub/host@1.0.0.fetch": async | trappable,
+        default: trappable,
+    },
+    exports: { default: async },
+});

@@ -1,0 +1,41 @@
+//! The configuration: files to a checked plan, swapped whole.
+//!
+//! Nothing here speaks to the outside or knows what a component does: the components' own schemas are asked for through
+//! [`Catalog`].
+
+pub mod amount;
+mod catalog;
+mod condition;
+mod document;
+mod hosts;
+mod hub;
+mod plan;
+mod problem;
+mod secret;
+mod settings;
+mod suggest;
+mod tenant;
+mod tenant_file;
+mod warnings;
+
+pub use amount::Rate;
+pub use catalog::{Catalog, Offer};
+pub use condition::{Condition, Misfit, Scope};
+pub use document::Place;
+pub use hosts::{Host, HostPattern};
+pub use hub::{Alerts, Auth, EncryptionKey, Hub, Limits, Log, Mail, Retention, StoreAddress, TokenKeys};
+pub use plan::Plan;
+pub use problem::{Problem, Problems};
+pub use secret::{Keeper, Machine, Secret};
+pub use settings::Settings;
+pub use tenant::{Agent, ApiKey, Backoff, Breaker, Choice, Role, Route, Sink, Source, Tenant};
+pub use tenant_file::MANUAL;
+
+/// A commented `cordboard.toml` with every setting.
+pub const DEFAULT_HUB: &str = include_str!("cordboard.default.toml");
+
+/// A commented tenant's file with every setting.
+pub const DEFAULT_TENANT: &str = include_str!("tenant.default.toml");
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,447 @@
+//! One lane: all deliveries of one sink of one tenant, in one task that claims what is due and hands it to the adapter.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::alert::{Alert, Bell};
+use super::gate::{Gate, Standing, State};
+use super::outcome::{FAULT, Meaning};
+use super::{backoff, change};
+use crate::components::Exchange;
+use crate::components::contract::Change;
+use crate::config::{Condition, Rate, Scope, Sink, Tenant};
+use crate::grants::Granted;
+use crate::model::{self, Item};
+use crate::store::{Attempt, Claimed, End, Finished, Lane, Store};
+
+/// A claim lasts so long; it is prolonged while the lane lives, so this bounds only how long the deliveries of a dead
+/// node wait for another.
+const LEASE: Duration = Duration::from_secs(60);
+
+/// A lane with nothing due looks again after so long, should a wake-up have been missed.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// How long a lane waits for a store that does not answer.
+const STORE_GONE: Duration = Duration::from_secs(1);
+
+/// Claimed ahead: so many times what can be under way at once.
+const AHEAD: usize = 4;
+
+/// What a lane is made of.
+pub struct Spec {
+    /// The tenant, for its people.
+    pub tenant: Arc<Tenant>,
+    /// The sink's configuration.
+    pub sink: Sink,
+    /// The adapter.
+    pub adapter: Arc<Granted>,
+    /// The ledger.
+    pub store: Store,
+    /// Where a person is told.
+    pub bell: Bell,
+}
+
+/// A lane at work.
+pub struct Runner {
+    pub(super) lane: Lane,
+    spec: Spec,
+    gate: Mutex<Gate>,
+    wake: Notify,
+    slots: Arc<Semaphore>,
+    rate: Option<DefaultDirectRateLimiter>,
+    /// What is claimed and not yet ended, and until when it is surely ours.
+    held: Mutex<HashMap<(i64, i64), Instant>>,
+    conditions: Mutex<HashMap<String, Result<Arc<Condition>, String>>>,
+    stop: CancellationToken,
+}
+
+impl Runner {
+    pub(super) fn new(spec: Spec) -> Arc<Self> {
+        let known = spec.adapter.component().component().descriptor().rate;
+        let known = known.map(|rate| Rate { count: rate.requests, per: rate.per });
+        let rate = spec.sink.rate.or(known).and_then(|rate| {
+            let burst = std::num::NonZeroU32::new(rate.count)?;
+            Quota::with_period(rate.per / rate.count).map(|quota| RateLimiter::direct(quota.allow_burst(burst)))
+        });
+        Arc::new(Runner {
+            lane: Lane { tenant: spec.tenant.name.clone(), sink: spec.sink.name.clone() },
+            gate: Mutex::new(Gate::new(&spec.sink)),
+            wake: Notify::new(),
+            slots: Arc::new(Semaphore::new(spec.sink.concurrency.max(1))),
+            rate,
+            held: Mutex::default(),
+            conditions: Mutex::default(),
+            stop: CancellationToken::new(),
+            spec,
+        })
+    }
+
+    /// Something may be due.
+    pub(super) fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// A person wants it to go on now, whatever it waits for.
+    pub(super) fn resume(&self) {
+        self.gate().resume();
+        self.wake();
+    }
+
+    /// How it stands.
+    pub(super) fn state(&self) -> State {
+        let running = self.spec.sink.concurrency.max(1).saturating_sub(self.slots.available_permits());
+        State { running, ..self.gate().state(&self.lane) }
+    }
+
+    /// Takes no new work; `run` ends when the calls under way have ended.
+    pub(super) fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    fn gate(&self) -> std::sync::MutexGuard<'_, Gate> {
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many changes go into one call.
+    fn batch(&self) -> usize {
+        let offered = self.spec.adapter.component().component().descriptor().batch;
+        let offered = usize::try_from(offered).unwrap_or(usize::MAX).max(1);
+        self.spec.sink.batch.map_or(offered, |wanted| wanted.clamp(1, offered))
+    }
+
+    /// Delivers until it is stopped.
+    pub(super) async fn run(self: Arc<Self>) {
+        let prolonging = tokio::spawn(self.clone().prolong());
+        self.check().await;
+        let mut ready = VecDeque::new();
+        let mut calls = JoinSet::new();
+        while !self.stop.is_cancelled() {
+            while calls.try_join_next().is_some() {}
+            let standing = self.gate().ask(Instant::now());
+            match standing {
+                Standing::Go => self.work(&mut ready, &mut calls, false).await,
+                Standing::Trial => self.work(&mut ready, &mut calls, true).await,
+                Standing::Recheck => self.check().await,
+                // What waits is claimed again afterwards, as it stands then.
+                Standing::Wait(until) => {
+                    self.give_back(&mut ready).await;
+                    self.sleep(until).await;
+                }
+            }
+        }
+        self.give_back(&mut ready).await;
+        while calls.join_next().await.is_some() {}
+        prolonging.abort();
+    }
+
+    /// Gives back what is claimed and not begun; no try is spent.
+    async fn give_back(&self, ready: &mut VecDeque<Claimed>) {
+        self.finish(ready.drain(..).map(|claimed| released(&claimed, None, None)).collect()).await;
+    }
+
+    async fn sleep(&self, until: Instant) {
+        tokio::select! {
+            () = tokio::time::sleep_until(until.into()) => {}
+            () = self.wake.notified() => {}
+            () = self.stop.cancelled() => {}
+        }
+    }
+
+    /// Starts one call, claiming first when nothing is at hand.
+    async fn work(self: &Arc<Self>, ready: &mut VecDeque<Claimed>, calls: &mut JoinSet<()>, trial: bool) {
+        let permit = tokio::select! {
+            permit = self.slots.clone().acquire_owned() => permit,
+            () = self.stop.cancelled() => return,
+        };
+        let Ok(permit) = permit else { return };
+        if ready.is_empty() {
+            self.claim(ready).await;
+        }
+        if ready.is_empty() {
+            drop(permit);
+            if trial {
+                self.gate().withdrawn();
+            }
+            return self.idle().await;
+        }
+        let most = if trial { 1 } else { self.batch() };
+        let batch: Vec<Claimed> = ready.drain(..most.min(ready.len())).collect();
+        calls.spawn(self.clone().deliver(batch, permit, trial));
+    }
+
+    async fn claim(&self, ready: &mut VecDeque<Claimed>) {
+        let most = self.batch() * self.spec.sink.concurrency.max(1) * AHEAD;
+        let until = Instant::now() + LEASE;
+        match self.spec.store.claim(&self.lane, most.try_into().unwrap_or(u32::MAX), LEASE).await {
+            Ok(claimed) => {
+                let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+                held.extend(claimed.iter().map(|one| ((one.delivery, one.claim), until)));
+                ready.extend(claimed);
+            }
+            Err(why) => {
+                tracing::error!(tenant = self.lane.tenant, sink = self.lane.sink, "nothing can be claimed: {why}");
+                self.sleep(Instant::now() + STORE_GONE).await;
+            }
+        }
+    }
+
+    /// Waits until something is due.
+    async fn idle(&self) {
+        let due = match self.spec.store.next_due(&self.lane).await {
+            Ok(due) => due,
+            Err(_) => return self.sleep(Instant::now() + STORE_GONE).await,
+        };
+        let now = model::Instant::now().millis();
+        let wait = due.map_or(IDLE, |due| Duration::from_millis(due.millis().saturating_sub(now).max(1)));
+        self.sleep(Instant::now() + wait.min(IDLE)).await;
+    }
+
+    /// One call of the adapter, or one for each change when the first broke the component down.
+    async fn deliver(self: Arc<Self>, batch: Vec<Claimed>, permit: OwnedSemaphorePermit, trial: bool) {
+        let mut ends = Vec::with_capacity(batch.len());
+        let mut changes = Vec::with_capacity(batch.len());
+        let mut live = Vec::with_capacity(batch.len());
+        self.paced().await;
+        for mut claimed in batch.into_iter().filter(|claimed| self.still_ours(claimed)) {
+            if claimed.holds.is_some() {
+                self.look_again(&mut claimed).await;
+            }
+            match change::stale(&claimed, |condition, item| self.holds(condition, item)) {
+                Some(why) => {
+                    metrics::counter!("cordboard_deliveries_total", "outcome" => "stale").increment(1);
+                    ends.push(finished(&claimed, End::Stale { why }, None));
+                }
+                None => {
+                    changes.push(change::change(&claimed, &self.spec.tenant, &self.lane.sink));
+                    live.push(claimed);
+                }
+            }
+        }
+        self.finish(ends).await;
+        match live.len() {
+            0 if trial => self.gate().withdrawn(),
+            0 => {}
+            1 => self.attempt(&live, changes, true).await,
+            _ => self.attempt(&live, changes, false).await,
+        }
+        drop(permit);
+        self.wake();
+    }
+
+    /// Waits until the sink's rate allows one more call.
+    async fn paced(&self) {
+        if let Some(rate) = &self.rate {
+            rate.until_ready().await;
+        }
+    }
+
+    /// A popup is judged by the record as it is now, not as it was when it was claimed.
+    async fn look_again(&self, claimed: &mut Claimed) {
+        if let Ok(Some(record)) = self.spec.store.record(&self.lane.tenant, claimed.record).await {
+            claimed.item = record.item;
+            claimed.revision = record.revision;
+        }
+    }
+
+    /// Whether a claim will outlast a call of the adapter. One that might not is left alone: its lease ends, and whoever
+    /// claims it next delivers it.
+    fn still_ours(&self, claimed: &Claimed) -> bool {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (claimed.delivery, claimed.claim);
+        let margin = self.spec.sink.timeout.min(LEASE / 2);
+        let ours = held.get(&key).is_some_and(|end| Instant::now() + margin <= *end);
+        if !ours {
+            held.remove(&key);
+        }
+        ours
+    }
+
+    async fn attempt(&self, live: &[Claimed], changes: Vec<Change>, alone: bool) {
+        let (at, begun) = (model::Instant::now(), Instant::now());
+        let (result, exchanges) = self.spec.adapter.deliver(changes.clone()).await;
+        let took = begun.elapsed();
+        if result.is_err() {
+            let component = self.spec.sink.component.clone();
+            metrics::counter!("cordboard_component_faults_total", "component" => component).increment(1);
+        }
+        metrics::histogram!("cordboard_delivery_seconds").record(took.as_secs_f64());
+        let meanings: Vec<Meaning> = match result {
+            Ok(outcomes) => outcomes.into_iter().map(Meaning::of).collect(),
+            Err(fault) if alone => vec![Meaning::of_fault(&fault)],
+            Err(fault) => {
+                tracing::warn!(tenant = self.lane.tenant, sink = self.lane.sink, "{fault}; each change by itself now");
+                for (claimed, change) in live.iter().zip(changes) {
+                    self.paced().await;
+                    Box::pin(self.attempt(std::slice::from_ref(claimed), vec![change], true)).await;
+                }
+                return;
+            }
+        };
+        let verdict = self.gate().heard(&meanings, Instant::now());
+        self.tell(&verdict);
+        let mut story = Some(exchanges);
+        let ends = live.iter().zip(meanings).map(|(claimed, meaning)| {
+            metrics::counter!("cordboard_deliveries_total", "outcome" => meaning.word()).increment(1);
+            let exchanges = story.take();
+            let why = match (&exchanges, live.first()) {
+                (None, Some(first)) => format!("{} (exchanges: see delivery {})", meaning.why(), first.delivery),
+                _ => meaning.why(),
+            };
+            let attempt = Attempt {
+                at,
+                took,
+                number: claimed.attempt,
+                outcome: meaning.word().to_owned(),
+                why: why.trim_start().to_owned(),
+                exchanges: json(&exchanges.unwrap_or_default()),
+            };
+            finished(claimed, self.end(claimed, meaning, verdict.until), Some(attempt))
+        });
+        let ends = ends.collect();
+        self.finish(ends).await;
+    }
+
+    /// How a claim ends by what the outcome means. `until`: the lane waits, and nobody spends an attempt, but for a change
+    /// that breaks the component down: that is not the outside's fault.
+    fn end(&self, claimed: &Claimed, meaning: Meaning, until: Option<Instant>) -> End {
+        let waits = |until: Instant| model::Instant::now().after(until.saturating_duration_since(Instant::now()));
+        match meaning {
+            Meaning::Done(receipt) => End::Done(receipt),
+            Meaning::Skipped(why) => End::Skipped(why),
+            Meaning::Park { why } => {
+                self.ring("parked", Some(claimed.delivery), &why);
+                End::Parked { why }
+            }
+            Meaning::Slow(_) | Meaning::Pause { .. } => {
+                End::Released { at: until.map(waits), why: Some(meaning.why()) }
+            }
+            Meaning::Again { word, why, after } => match until.filter(|_| word != FAULT) {
+                Some(until) => End::Released { at: Some(waits(until)), why: Some(why) },
+                None if claimed.attempt >= self.spec.sink.attempts => {
+                    let why = format!("given up after {} tries: {why}", claimed.attempt);
+                    self.ring("parked", Some(claimed.delivery), &why);
+                    End::Parked { why }
+                }
+                None => {
+                    let pace = self.spec.sink.backoff;
+                    let wait = backoff::wait(claimed.attempt, pace.first, pace.ceiling, after);
+                    End::Retry { at: model::Instant::now().after(wait), why }
+                }
+            },
+        }
+    }
+
+    /// Looks whether the sink can work. What a person should mend is said; what keeps it from working pauses the lane.
+    async fn check(&self) {
+        let (result, _) = self.spec.adapter.call(|component| async move { component.check().await }).await;
+        let meaning = match result {
+            Ok(Ok(sentences)) => {
+                for sentence in &sentences {
+                    tracing::warn!(tenant = self.lane.tenant, sink = self.lane.sink, "{sentence}");
+                }
+                let verdict = self.gate().checked(sentences);
+                return self.tell(&verdict);
+            }
+            Ok(Err(failure)) => match Meaning::of_failure(failure) {
+                Meaning::Park { why } => Meaning::Pause { word: "misconfigured", why },
+                meaning => meaning,
+            },
+            Err(fault) => Meaning::of_fault(&fault),
+        };
+        let verdict = self.gate().heard(&[meaning], Instant::now());
+        self.tell(&verdict);
+    }
+
+    fn tell(&self, verdict: &super::gate::Verdict) {
+        if let Some(why) = &verdict.paused {
+            self.ring("paused", None, why);
+        }
+        if verdict.resumed {
+            tracing::info!(tenant = self.lane.tenant, sink = self.lane.sink, "the lane goes on");
+        }
+    }
+
+    fn ring(&self, kind: &'static str, delivery: Option<i64>, why: &str) {
+        let Lane { tenant, sink } = self.lane.clone();
+        self.spec.bell.ring(Alert { kind, tenant, name: sink, delivery, why: why.to_owned(), more: 0 });
+    }
+
+    /// Whether a condition of a want that may pass holds for a record.
+    fn holds(&self, text: &str, item: &Item) -> Result<bool, String> {
+        let mut conditions = self.conditions.lock().unwrap_or_else(PoisonError::into_inner);
+        if !conditions.contains_key(text) {
+            let parsed = Condition::parse(text, Scope::Record).map(Arc::new).map_err(|why| why.to_string());
+            conditions.insert(text.to_owned(), parsed);
+        }
+        match conditions.get(text) {
+            Some(Ok(condition)) => Ok(condition.holds(item)),
+            Some(Err(why)) => Err(why.clone()),
+            None => Err("it was forgotten".to_owned()),
+        }
+    }
+
+    /// Notes ends, however long the store is away: what is not noted would be delivered again.
+    async fn finish(&self, ends: Vec<Finished>) {
+        if ends.is_empty() {
+            return;
+        }
+        let claims: Vec<(i64, i64)> = ends.iter().map(|end| (end.delivery, end.claim)).collect();
+        while let Err(why) = self.spec.store.finish(ends.clone()).await {
+            tracing::error!(tenant = self.lane.tenant, sink = self.lane.sink, "outcomes cannot be noted: {why}");
+            if !why.passing() || self.stop.is_cancelled() {
+                break;
+            }
+            tokio::time::sleep(STORE_GONE).await;
+        }
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        for claim in claims {
+            held.remove(&claim);
+        }
+    }
+
+    /// Prolongs the leases of what is claimed and not yet ended.
+    async fn prolong(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(LEASE / 3);
+        loop {
+            ticks.tick().await;
+            let held: Vec<_> = self.held.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
+            if held.is_empty() {
+                continue;
+            }
+            let until = Instant::now() + LEASE;
+            match self.spec.store.renew(&held, LEASE).await {
+                Ok(ours) => {
+                    let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+                    held.iter_mut()
+                        .filter(|((delivery, _), _)| ours.contains(delivery))
+                        .for_each(|(_, end)| *end = until);
+                }
+                Err(why) => {
+                    tracing::warn!(
+                        tenant = self.lane.tenant,
+                        sink = self.lane.sink,
+                        "leases cannot be prolonged: {why}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+fn finished(claimed: &Claimed, end: End, attempt: Option<Attempt>) -> Finished {
+    Finished { delivery: claimed.delivery, claim: claimed.claim, revision: claimed.revision, end, attempt }
+}
+
+fn released(claimed: &Claimed, at: Option<model::Instant>, why: Option<String>) -> Finished {
+    finished(claimed, End::Released { at, why }, None)
+}
+
+fn json(exchanges: &[Exchange]) -> String {
+    serde_json::to_string(exchanges).unwrap_or_else(|_| "[]".to_owned())
+}

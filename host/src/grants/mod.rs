@@ -1,0 +1,177 @@
+//! Logging in: a use's calls carry a grant that works.
+//!
+//! A grant is issued one at a time over the whole cluster, is kept sealed in the store before it is used, is renewed
+//! ahead of its end, and is renewed once when the outside system refuses it. Whether a component logs in at all is
+//! seen from what it exports; one that does not is called as it is.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+
+use crate::components::contract::{Ability, Change, Failure, Grant, Outcome};
+use crate::components::{Called, Exchange, Fault, Use};
+use crate::model::Instant;
+use crate::store::Store;
+
+/// A grant is renewed so long before its end, so that no call meets the end.
+const AHEAD: Duration = Duration::from_secs(60);
+
+/// How long one login may take before another node may try.
+const LOGIN: Duration = Duration::from_secs(60);
+
+/// A use whose calls carry a grant.
+pub struct Granted {
+    tenant: String,
+    name: String,
+    component: Arc<Use>,
+    store: Store,
+    renewing: Mutex<()>,
+}
+
+impl Granted {
+    /// The use `name` of a tenant.
+    pub fn new(tenant: &str, name: &str, component: Arc<Use>, store: Store) -> Arc<Self> {
+        let (tenant, name) = (tenant.to_owned(), name.to_owned());
+        Arc::new(Granted { tenant, name, component, store, renewing: Mutex::new(()) })
+    }
+
+    /// The use itself, for calls that need no grant.
+    pub fn component(&self) -> &Arc<Use> {
+        &self.component
+    }
+
+    /// Calls with a grant; when the outside system refuses it, once more with a new one.
+    pub async fn call<T, F, W>(&self, call: F) -> Called<Result<T, Failure>>
+    where
+        F: Fn(Arc<Use>) -> W,
+        W: Future<Output = Called<Result<T, Failure>>>,
+    {
+        let mut exchanges = Vec::new();
+        let used = match self.ready(&mut exchanges).await {
+            Ok(used) => used,
+            Err(ended) => return (ended.map(Err), exchanges),
+        };
+        let (mut result, more) = call(self.component.clone()).await;
+        exchanges.extend(more);
+        if self.logs_in() && matches!(result, Ok(Err(Failure::Unauthorized { .. }))) {
+            if let Err(ended) = self.renew(used, &mut exchanges).await {
+                return (ended.map(Err), exchanges);
+            }
+            let (again, more) = call(self.component.clone()).await;
+            exchanges.extend(more);
+            result = again;
+        }
+        (result, exchanges)
+    }
+
+    /// Delivers with a grant; what the outside system refused for the grant's sake is delivered once more.
+    pub async fn deliver(&self, changes: Vec<Change>) -> Called<Vec<Outcome>> {
+        let mut exchanges = Vec::new();
+        let all = |failure: Failure| changes.iter().map(|_| Outcome::Failed(failure.clone())).collect();
+        let used = match self.ready(&mut exchanges).await {
+            Ok(used) => used,
+            Err(ended) => return (ended.map(all), exchanges),
+        };
+        let (result, more) = self.component.deliver(changes.clone()).await;
+        exchanges.extend(more);
+        let mut outcomes = match result {
+            Ok(outcomes) => outcomes,
+            Err(fault) => return (Err(fault), exchanges),
+        };
+        let refused = |outcome: &Outcome| matches!(outcome, Outcome::Failed(Failure::Unauthorized { .. }));
+        if self.logs_in() && outcomes.iter().any(refused) {
+            if let Err(ended) = self.renew(used, &mut exchanges).await {
+                return match ended {
+                    Ok(failure) => {
+                        outcomes
+                            .iter_mut()
+                            .filter(|one| refused(one))
+                            .for_each(|one| *one = Outcome::Failed(failure.clone()));
+                        (Ok(outcomes), exchanges)
+                    }
+                    Err(fault) => (Err(fault), exchanges),
+                };
+            }
+            let again: Vec<usize> = (0..outcomes.len()).filter(|at| refused(&outcomes[*at])).collect();
+            let repeated = again.iter().map(|at| changes[*at].clone()).collect();
+            let (result, more) = self.component.deliver(repeated).await;
+            exchanges.extend(more);
+            match result {
+                Ok(new) => again.into_iter().zip(new).for_each(|(at, outcome)| outcomes[at] = outcome),
+                Err(fault) => return (Err(fault), exchanges),
+            }
+        }
+        (Ok(outcomes), exchanges)
+    }
+
+    fn logs_in(&self) -> bool {
+        self.component.component().abilities().has(Ability::Grants)
+    }
+
+    /// Sees to it that there is a grant; the one that calls will use. What went wrong is a failure or a fault.
+    async fn ready(&self, exchanges: &mut Vec<Exchange>) -> Result<Option<Grant>, Result<Failure, Fault>> {
+        if !self.logs_in() {
+            return Ok(None);
+        }
+        match self.component.grant() {
+            Some(grant) if lasts(&grant) => Ok(Some(grant)),
+            ended => {
+                self.renew(ended, exchanges).await?;
+                Ok(self.component.grant())
+            }
+        }
+    }
+
+    /// Replaces `refused` by a newer grant: one that somebody else has got meanwhile, or a new one.
+    async fn renew(&self, refused: Option<Grant>, exchanges: &mut Vec<Exchange>) -> Result<(), Result<Failure, Fault>> {
+        let _one_at_a_time = self.renewing.lock().await;
+        if let Some(present) = self.component.grant()
+            && Some(&present) != refused.as_ref()
+            && lasts(&present)
+        {
+            return Ok(());
+        }
+        let unavailable = |why: crate::store::StoreError| {
+            Ok(Failure::Retryable { why: format!("the grant could not be kept: {why}"), status: None, after: None })
+        };
+        let lock = self.store.grant_lock(&self.tenant, &self.name, LOGIN).await.map_err(unavailable)?;
+        let stored = match self.store.grant(&self.tenant, &self.name).await {
+            Ok(stored) => stored,
+            Err(crate::store::StoreError::Sealed) => {
+                tracing::warn!(
+                    tenant = self.tenant,
+                    of = self.name,
+                    "the stored grant does not open with the present key; logging in anew"
+                );
+                None
+            }
+            Err(why) => return Err(unavailable(why)),
+        };
+        let previous = match stored {
+            Some(stored) if Some(&stored) != refused.as_ref() && lasts(&stored) => {
+                self.component.set_grant(Some(stored));
+                drop(lock);
+                return Ok(());
+            }
+            Some(stored) => Some(stored),
+            None => refused,
+        };
+        let (issued, more) = self.component.issue(previous).await;
+        exchanges.extend(more);
+        let grant = match issued {
+            Ok(Ok(grant)) => grant,
+            Ok(Err(failure)) => return Err(Ok(failure)),
+            Err(fault) => return Err(Err(fault)),
+        };
+        self.store.put_grant(&self.tenant, &self.name, &grant).await.map_err(unavailable)?;
+        self.component.set_grant(Some(grant));
+        tracing::info!(tenant = self.tenant, of = self.name, "logged in");
+        Ok(())
+    }
+}
+
+fn lasts(grant: &Grant) -> bool {
+    grant.expires_at.is_none_or(|end| end > Instant::now().after(AHEAD))
+}

@@ -1,0 +1,173 @@
+//! Calls: listed, read, logged by hand.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderName, StatusCode, header};
+use serde::{Deserialize, Serialize};
+
+use super::Api;
+use super::auth::Caller;
+use super::body::Json as Body;
+use super::problem::{Kind, Problem};
+use super::query::{Id, Query, limit};
+use crate::components::contract::Refusal;
+use crate::config::Role;
+use crate::intake::IntakeError;
+use crate::model::{Agent, Call, Instant, Item};
+use crate::store::{CallFilter, Page, Record};
+
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Asked {
+    /// Of this source.
+    source: Option<String>,
+    /// Begun not before.
+    #[param(value_type = Option<String>, format = DateTime)]
+    from: Option<Instant>,
+    /// Begun before.
+    #[param(value_type = Option<String>, format = DateTime)]
+    to: Option<Instant>,
+    /// `ringing`, `answered`, `ended`.
+    phase: Option<String>,
+    /// `answered`, `no-answer`, `busy`, `declined`, `failed`, `abandoned`, `voicemail`, ….
+    outcome: Option<String>,
+    /// `inbound`, `outbound`, `internal`.
+    direction: Option<String>,
+    /// Digits in the caller's, the callee's or the line's number.
+    number: Option<String>,
+    /// An extension that rang, answered or placed it.
+    agent: Option<String>,
+    /// Words in names, numbers, notes.
+    text: Option<String>,
+    /// What the page before gave as `next`.
+    after: Option<String>,
+    /// At most so many.
+    limit: Option<u32>,
+}
+
+/// Some of a list.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = CallPage)]
+#[allow(dead_code, reason = "names the shape for the documentation")]
+pub(super) struct CallPage {
+    #[schema(value_type = Vec<Object>)]
+    items: (),
+    /// To be given as `after` for what follows; absent at the end.
+    next: Option<String>,
+}
+
+/// Calls, newest first.
+///
+/// An agent gets those of its own extension.
+#[utoipa::path(get, path = "/v1/calls", tag = "calls", params(Asked),
+    responses((status = 200, body = CallPage), (status = "default", body = super::problem::Document)))]
+pub(super) async fn list(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Query(asked): Query<Asked>,
+) -> Result<Json<Page<Record>>, Problem> {
+    let limit = limit(asked.limit)?;
+    let filter = CallFilter {
+        source: asked.source,
+        from: asked.from,
+        to: asked.to,
+        phase: one_of("phase", asked.phase, &["ringing", "answered", "ended"])?,
+        outcome: asked.outcome,
+        direction: one_of("direction", asked.direction, &["inbound", "outbound", "internal"])?,
+        number: asked.number,
+        agent: desk(&caller, asked.agent)?,
+        text: asked.text,
+    };
+    Ok(Json(api.store.calls(&caller.tenant.name, &filter, asked.after.as_deref(), limit).await?))
+}
+
+fn one_of(name: &str, word: Option<String>, words: &[&str]) -> Result<Option<String>, Problem> {
+    match word {
+        Some(word) if !words.contains(&word.as_str()) => {
+            Err(Problem::new(Kind::Malformed, format!("must be one of: {}", words.join(", "))).at(name))
+        }
+        word => Ok(word),
+    }
+}
+
+/// The extension whose calls are asked for: an agent's own.
+fn desk(caller: &Caller, asked: Option<String>) -> Result<Option<String>, Problem> {
+    if caller.role != Role::Agent {
+        return Ok(asked);
+    }
+    match (asked, &*caller.extensions) {
+        (Some(asked), own) if own.contains(&asked) => Ok(Some(asked)),
+        (Some(_), _) => Err(Problem::new(Kind::Forbidden, "an agent sees the calls of its own extensions").at("agent")),
+        (None, [only]) => Ok(Some(only.clone())),
+        (None, []) => Err(Problem::new(Kind::Forbidden, "you have no extension in the tenant's file")),
+        (None, own) => {
+            let detail = format!("you have several extensions, say which one: {}", own.join(", "));
+            Err(Problem::new(Kind::Malformed, detail).at("agent"))
+        }
+    }
+}
+
+/// One call.
+#[utoipa::path(get, path = "/v1/calls/{id}", tag = "calls", params(("id" = i64, Path, description = "The record's id")),
+    responses((status = 200, body = Object), (status = "default", body = super::problem::Document)))]
+pub(super) async fn one(State(api): State<Arc<Api>>, caller: Caller, Id(id): Id) -> Result<Json<Record>, Problem> {
+    let record = api.store.record(&caller.tenant.name, id).await?;
+    let seen = record.filter(|record| matches!(record.item, Item::Call(_)) && caller.sight().sees(&record.item));
+    seen.map(Json).ok_or_else(|| Problem::missing("call"))
+}
+
+/// A call to log.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ByHand {
+    /// Your own id for it: the same id again adds to the same call. Made up when absent.
+    #[schema(max_length = 200)]
+    id: Option<String>,
+    /// What is known of it, in the fields of a call.
+    #[schema(value_type = Object)]
+    call: Call,
+}
+
+/// A call logged by hand.
+///
+/// It goes the way of every other call, under the source `manual`. An agent logs calls of its own extension.
+#[utoipa::path(post, path = "/v1/calls", tag = "calls", request_body = ByHand,
+    responses((status = 201, description = "The call as it stands now", body = Object),
+        (status = "default", body = super::problem::Document)))]
+pub(super) async fn log(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Body(ByHand { id, mut call }): Body<ByHand>,
+) -> Result<(StatusCode, [(HeaderName, String); 1], Json<Record>), Problem> {
+    if let Some(odd) = id.as_deref().filter(|id| id.is_empty() || id.len() > 200 || id.contains(char::is_control)) {
+        let detail = format!("an id has from 1 to 200 bytes and no control characters; this one has {}", odd.len());
+        return Err(Problem::new(Kind::Invalid, detail).at("/id"));
+    }
+    if caller.role == Role::Agent {
+        let asked = call.agent.as_ref().and_then(|agent| agent.extension.clone());
+        let extension = desk(&caller, asked).map_err(|problem| problem.at("/call/agent/extension"))?;
+        call.agent = Some(Agent { extension, name: None, user: None });
+    }
+    let id = id.unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
+    let committed = api.reception.log_call(&caller.tenant, id, call).await.map_err(in_body)?;
+    let record = match committed.records.first() {
+        Some(record) => api.store.record(&caller.tenant.name, *record).await?,
+        None => None,
+    };
+    let record = record.ok_or_else(|| Problem::new(Kind::Internal, "the call was logged, but cannot be read"))?;
+    Ok((StatusCode::CREATED, [(header::LOCATION, format!("/v1/calls/{}", record.id))], Json(record)))
+}
+
+/// What is wrong with an observation, told with its place in the body.
+fn in_body(why: IntakeError) -> Problem {
+    match why {
+        IntakeError::Refused(Refusal::Malformed { field, why }) => {
+            let pointer = field.replace('[', "/").replace(']', "").replace('.', "/");
+            Problem::new(Kind::Invalid, why).at(format!("/{pointer}"))
+        }
+        why => why.into(),
+    }
+}

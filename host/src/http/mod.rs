@@ -1,0 +1,86 @@
+//! The hub's HTTP face: webhooks in, the API, the live socket, endpoints of components.
+//!
+//! A handler finds out who asks and what is asked, hands that to the floor below and turns the answer into HTTP. Bounds
+//! (connections, rate, headers, bodies, time) come before any work; every error is a problem document (RFC 9457).
+//!
+//! Nothing here decides what a webhook means, writes to the ledger by itself, or knows Wasm.
+
+mod auth;
+mod body;
+mod calls;
+mod deliveries;
+mod docs;
+mod endpoints;
+mod events;
+mod hooks;
+mod hub;
+mod intake;
+mod jwks;
+mod live;
+mod metrics;
+mod problem;
+mod query;
+mod rate;
+mod router;
+mod serve;
+mod socket;
+mod tickets;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use auth::{Caller, Claims};
+pub use metrics::recorder;
+pub use problem::{Kind as ProblemKind, Problem};
+pub use router::{openapi, router};
+pub use serve::serve;
+
+use crate::components::Library;
+use crate::config::Plan;
+use crate::delivery::Lanes;
+use crate::hub::Hub;
+use crate::intake::Reception;
+use crate::live::Live;
+use crate::store::Store;
+
+/// What the handlers stand on.
+pub struct Api {
+    plan: Arc<ArcSwap<Plan>>,
+    store: Store,
+    live: Arc<Live>,
+    library: Arc<Library>,
+    reception: Arc<Reception>,
+    lanes: Arc<Lanes>,
+    prometheus: PrometheusHandle,
+    meters: metrics::Meters,
+    tickets: tickets::Tickets,
+    jwks: jwks::Jwks,
+    /// Set when the hub stops: live sockets close, readiness ends.
+    stopping: CancellationToken,
+    /// The live sockets, which outlive the connections that they came from.
+    sockets: TaskTracker,
+}
+
+impl Api {
+    /// The face of a hub.
+    pub fn new(hub: &Hub, prometheus: PrometheusHandle) -> Arc<Self> {
+        Arc::new(Api {
+            plan: hub.plan.clone(),
+            store: hub.store.clone(),
+            live: hub.live.clone(),
+            library: hub.library.clone(),
+            reception: hub.reception.clone(),
+            lanes: hub.lanes.clone(),
+            prometheus,
+            meters: metrics::Meters::new(),
+            tickets: tickets::Tickets::default(),
+            jwks: jwks::Jwks::default(),
+            stopping: CancellationToken::new(),
+            sockets: TaskTracker::new(),
+        })
+    }
+}

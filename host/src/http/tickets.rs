@@ -1,0 +1,67 @@
+//! Tickets: a browser cannot send headers with a WebSocket, and a token in an address ends up in logs. A ticket opens
+//! one socket, once, within half a minute.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rand::RngExt;
+use serde::Serialize;
+
+use super::Api;
+use super::auth::Caller;
+use super::problem::{Kind, Problem};
+
+/// How long a ticket waits to be used.
+const LIFE: Duration = Duration::from_secs(30);
+
+/// Tickets that may wait at once: a bound on memory.
+const MOST: usize = 20_000;
+
+/// The tickets that wait to be used.
+#[derive(Default)]
+pub(super) struct Tickets(Mutex<HashMap<String, (Caller, Instant)>>);
+
+impl Tickets {
+    /// A ticket for somebody; none when too many wait.
+    fn issue(&self, caller: Caller) -> Option<String> {
+        let ticket = URL_SAFE_NO_PAD.encode(rand::rng().random::<[u8; 24]>());
+        let mut tickets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if tickets.len() >= MOST {
+            tickets.retain(|_, (_, issued)| issued.elapsed() < LIFE);
+        }
+        (tickets.len() < MOST).then(|| tickets.insert(ticket.clone(), (caller, Instant::now())))?;
+        Some(ticket)
+    }
+
+    /// Uses a ticket up.
+    pub(super) fn redeem(&self, ticket: &str) -> Option<Caller> {
+        let found = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(ticket);
+        found.filter(|(_, issued)| issued.elapsed() < LIFE).map(|(caller, _)| caller)
+    }
+}
+
+/// A ticket for the live socket.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct Ticket {
+    /// To be given as `ticket` to `/v1/live`, once.
+    ticket: String,
+    /// Seconds until it is void.
+    expires_in: u64,
+}
+
+/// A ticket for one live socket.
+///
+/// For browsers, which cannot send an `Authorization` header with a WebSocket.
+#[utoipa::path(post, path = "/v1/tickets", tag = "live",
+    responses((status = 201, body = Ticket), (status = "default", body = super::problem::Document)))]
+pub(super) async fn issue(State(api): State<Arc<Api>>, caller: Caller) -> Result<(StatusCode, Json<Ticket>), Problem> {
+    let busy = || Problem::new(Kind::Unavailable, "too many tickets wait to be used").after(LIFE);
+    let ticket = api.tickets.issue(caller).ok_or_else(busy)?;
+    Ok((StatusCode::CREATED, Json(Ticket { ticket, expires_in: LIFE.as_secs() })))
+}

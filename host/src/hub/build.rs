@@ -1,0 +1,188 @@
+//! From a plan to uses of components, keeping those that have not changed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Hub;
+use crate::components::{Limits, Use, UseOptions};
+use crate::config::{HostPattern, Plan, Problem, Problems, Settings, Sink, Source, Tenant};
+use crate::delivery::Spec;
+use crate::grants::Granted;
+use crate::intake::Entry;
+use crate::store::Lane;
+
+/// What a plan has been made into.
+#[derive(Default)]
+pub(super) struct Built {
+    sources: BTreeMap<(String, String), BuiltSource>,
+    sinks: BTreeMap<(String, String), BuiltSink>,
+}
+
+/// A source that has been built.
+struct BuiltSource {
+    source: Source,
+    entry: Arc<Entry>,
+}
+
+/// A sink that has been built.
+struct BuiltSink {
+    tenant: Arc<Tenant>,
+    sink: Sink,
+    adapter: Arc<Granted>,
+    new: bool,
+}
+
+/// What must be stopped and started to come from one plan to the next.
+pub(super) struct Change {
+    /// Lanes that are not in the new plan.
+    pub lanes: Vec<Lane>,
+    /// Lanes that are new or different.
+    pub starting: Vec<Spec>,
+}
+
+/// A plan's uses, and what is needed to start their lanes.
+pub(super) struct Next {
+    built: Built,
+    starting: Vec<Spec>,
+}
+
+impl Built {
+    /// Builds what the plan needs, taking over what has not changed.
+    pub fn next(&self, plan: &Plan, hub: &Hub) -> Result<Next, Problems> {
+        let mut next = Next { built: Built::default(), starting: Vec::new() };
+        let mut problems = Vec::new();
+        for tenant in plan.tenants.values() {
+            for source in tenant.sources.values() {
+                let key = (tenant.name.clone(), source.name.clone());
+                let before = self
+                    .sources
+                    .get(&key)
+                    .filter(|built| same_source(&built.source, source) && same_numbers(&built.entry.tenant, tenant));
+                let component = match before {
+                    Some(built) => Ok(built.entry.component.clone()),
+                    None => Part::of_source(tenant, source).build(hub),
+                };
+                match component {
+                    Ok(component) => {
+                        let entry = Entry::new(tenant.clone(), &source.name, &source.settings, component);
+                        next.built.sources.insert(key, BuiltSource { source: source.clone(), entry });
+                    }
+                    Err(problem) => problems.push(problem),
+                }
+            }
+            for sink in tenant.sinks.values() {
+                let key = (tenant.name.clone(), sink.name.clone());
+                let before = self
+                    .sinks
+                    .get(&key)
+                    .filter(|built| same_sink(&built.sink, sink) && same_numbers(&built.tenant, tenant));
+                let adapter = match before {
+                    Some(built) => Ok(built.adapter.clone()),
+                    None => Part::of_sink(tenant, sink).build(hub),
+                };
+                match adapter {
+                    Ok(adapter) => {
+                        let new = before.is_none_or(|built| built.tenant.agents != tenant.agents);
+                        let built = BuiltSink { tenant: tenant.clone(), sink: sink.clone(), adapter, new };
+                        next.built.sinks.insert(key, built);
+                    }
+                    Err(problem) => problems.push(problem),
+                }
+            }
+        }
+        if !problems.is_empty() {
+            return Err(Problems(problems));
+        }
+        next.starting = next.built.sinks.values().filter(|built| built.new).map(|built| built.spec(hub)).collect();
+        Ok(next)
+    }
+
+    /// Puts the next one in its place; what must be stopped and started for it.
+    pub fn replace(&mut self, next: Next) -> Change {
+        let gone = self.sinks.keys().filter(|key| !next.built.sinks.contains_key(*key));
+        let lanes = gone.map(|(tenant, sink)| Lane { tenant: tenant.clone(), sink: sink.clone() }).collect();
+        *self = next.built;
+        Change { lanes, starting: next.starting }
+    }
+
+    /// All that the outside may call: the sources, and the sinks.
+    pub fn entries(&self) -> Vec<Arc<Entry>> {
+        let sinks = self.sinks.values().map(|built| {
+            Entry::new(built.tenant.clone(), &built.sink.name, &built.sink.settings, built.adapter.clone())
+        });
+        self.sources.values().map(|built| built.entry.clone()).chain(sinks).collect()
+    }
+}
+
+impl BuiltSink {
+    fn spec(&self, hub: &Hub) -> Spec {
+        Spec {
+            tenant: self.tenant.clone(),
+            sink: self.sink.clone(),
+            adapter: self.adapter.clone(),
+            store: hub.store.clone(),
+            bell: hub.bell.clone(),
+        }
+    }
+}
+
+/// What a use is made of, whether source or sink.
+struct Part<'a> {
+    tenant: &'a Tenant,
+    name: &'a str,
+    component: &'a str,
+    settings: &'a Settings,
+    allow: &'a [HostPattern],
+    timeout: std::time::Duration,
+    problem: Box<dyn Fn(String) -> Problem + 'a>,
+}
+
+impl<'a> Part<'a> {
+    fn of_source(tenant: &'a Tenant, source: &'a Source) -> Self {
+        let Source { name, component, settings, allow, timeout, place, .. } = source;
+        let problem = Box::new(|what| place.problem(what, None));
+        Part { tenant, name, component, settings, allow, timeout: *timeout, problem }
+    }
+
+    fn of_sink(tenant: &'a Tenant, sink: &'a Sink) -> Self {
+        let Sink { name, component, settings, allow, timeout, place, .. } = sink;
+        let problem = Box::new(|what| place.problem(what, None));
+        Part { tenant, name, component, settings, allow, timeout: *timeout, problem }
+    }
+
+    fn build(self, hub: &Hub) -> Result<Arc<Granted>, Problem> {
+        let handle = hub
+            .library
+            .get(self.component)
+            .ok_or_else(|| (self.problem)(format!("there is no component `{}`", self.component)))?;
+        let settings = serde_json::from_str(self.settings.reveal())
+            .map_err(|why| (self.problem)(format!("the settings are no JSON: {why}")))?;
+        let options = UseOptions {
+            tenant: self.tenant.name.clone(),
+            name: self.name.to_owned(),
+            settings,
+            secrets: self.settings.secrets().map(|secret| secret.reveal().to_owned()).collect(),
+            allow: self.allow.iter().map(ToString::to_string).collect(),
+            numbering: Arc::new(self.tenant.numbering.clone()),
+            limits: Limits { timeout: self.timeout, ..Limits::default() },
+        };
+        let component = Use::new(&hub.runtime, handle, options).map_err(|why| (self.problem)(why.to_string()))?;
+        Ok(Granted::new(&self.tenant.name, self.name, component, hub.store.clone()))
+    }
+}
+
+fn same_source(one: &Source, other: &Source) -> bool {
+    (&one.component, &one.settings, &one.allow, one.timeout)
+        == (&other.component, &other.settings, &other.allow, other.timeout)
+}
+
+fn same_sink(one: &Sink, other: &Sink) -> bool {
+    Sink { place: other.place.clone(), ..one.clone() } == *other
+}
+
+fn same_numbers(one: &Tenant, other: &Tenant) -> bool {
+    let rules = |tenant: &Tenant| -> Vec<(String, String)> {
+        tenant.numbering.correct.iter().map(|(pattern, to)| (pattern.to_string(), to.clone())).collect()
+    };
+    one.numbering.region == other.numbering.region && rules(one) == rules(other)
+}

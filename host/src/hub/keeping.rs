@@ -1,0 +1,49 @@
+//! Retention: what is older than the configuration says is swept away, a little at a time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{self, Plan};
+use crate::store::{Retention, Store, Swept};
+
+/// Between two sweeps.
+const PAUSE: Duration = Duration::from_secs(600);
+
+/// Rows of one table in one go, so that no sweep holds up a commit for long.
+const SLICE: u32 = 1_000;
+
+/// Sweeps every tenant until the hub stops.
+pub async fn sweep(store: Store, plan: Arc<ArcSwap<Plan>>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(PAUSE) => {}
+            () = stop.cancelled() => return,
+        }
+        let tenants: Vec<_> = plan.load().tenants.values().cloned().collect();
+        for tenant in tenants {
+            while !stop.is_cancelled() {
+                match store.sweep(&tenant.name, &retention(tenant.retention), SLICE).await {
+                    Ok(swept) if most(&swept) >= u64::from(SLICE) => tokio::task::yield_now().await,
+                    Ok(_) => break,
+                    Err(why) => {
+                        tracing::warn!(tenant = tenant.name, "old rows could not be swept: {why}");
+                        break;
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn retention(kept: config::Retention) -> Retention {
+    let config::Retention { intake, events, attempts, deliveries, records } = kept;
+    Retention { intake, events, attempts, deliveries, records, commands: events }
+}
+
+fn most(swept: &Swept) -> u64 {
+    let Swept { intake, events, attempts, deliveries, records, commands } = *swept;
+    [intake, events, attempts, deliveries, records, commands].into_iter().max().unwrap_or_default()
+}

@@ -1,0 +1,184 @@
+//! The running hub: a plan at work.
+//!
+//! Starting and reloading share one path, [`Hub::apply`]: what the new plan has in common with the old one goes on, the
+//! rest is stopped or started. A plan that is wrong changes nothing.
+
+mod build;
+mod catalog;
+mod keeping;
+mod watch;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use catalog::Offered;
+
+use crate::components::contract::Ability;
+use crate::components::{Library, Runtime, RuntimeError, RuntimeOptions};
+use crate::config::{Plan, Problems, StoreAddress};
+use crate::delivery::{Bell, Lanes};
+use crate::intake::{self, Entry, Reception};
+use crate::live::Live;
+use crate::store::{Options, Store, StoreError};
+
+/// How long running deliveries may take to end when the hub stops.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The hub at work.
+pub struct Hub {
+    folder: PathBuf,
+    /// The plan as it is now.
+    pub plan: Arc<ArcSwap<Plan>>,
+    /// The ledger.
+    pub store: Store,
+    /// The components folder.
+    pub library: Arc<Library>,
+    /// The lanes.
+    pub lanes: Arc<Lanes>,
+    /// Where requests come in.
+    pub reception: Arc<Reception>,
+    /// The live feed.
+    pub live: Arc<Live>,
+    runtime: Arc<Runtime>,
+    bell: Bell,
+    applying: tokio::sync::Mutex<build::Built>,
+    readers: std::sync::Mutex<Option<CancellationToken>>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// Why the hub does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration is wrong.
+    #[error("{0}")]
+    Plan(#[from] Problems),
+    /// The store does not open.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The engine does not start.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// The folder cannot be watched.
+    #[error("{folder} cannot be watched for changes: {why}")]
+    Watch {
+        /// Which one.
+        folder: String,
+        /// What the system says.
+        why: notify::Error,
+    },
+}
+
+impl Hub {
+    /// Opens the store, loads the components and puts the plan to work.
+    pub async fn start(folder: &Path, plan: Plan) -> Result<Arc<Hub>, StartError> {
+        let settings = plan.hub.clone();
+        let options = Options {
+            data: settings.data.clone(),
+            key: settings.encryption.as_ref().map(|key| key.0),
+            ..Options::default()
+        };
+        let store = Store::open(&address(&settings.store), options).await?;
+        let cache = Some(settings.data.join("compiled"));
+        let runtime = Runtime::new(RuntimeOptions { cache, ..RuntimeOptions::default() })?;
+        let library = Library::open(runtime.clone(), &settings.components).await;
+        let hub = Arc::new(Hub {
+            folder: folder.to_owned(),
+            plan: Arc::new(ArcSwap::from_pointee(plan.clone())),
+            library,
+            lanes: Lanes::new(&store),
+            reception: Reception::new(store.clone()),
+            live: Live::new(&store),
+            runtime,
+            bell: Bell::new(settings.alerts),
+            applying: tokio::sync::Mutex::default(),
+            readers: std::sync::Mutex::default(),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            store,
+        });
+        hub.apply(plan).await?;
+        let weak = Arc::downgrade(&hub);
+        hub.library.set_check(Arc::new(move |component| match weak.upgrade() {
+            Some(hub) => catalog::fits(&hub.plan.load(), component),
+            None => Ok(()),
+        }));
+        hub.tasks.spawn(keeping::sweep(hub.store.clone(), hub.plan.clone(), hub.stop.clone()));
+        Ok(hub)
+    }
+
+    /// Follows changes of the configuration and of the components from now on.
+    pub fn watch(self: &Arc<Self>) -> Result<(), StartError> {
+        let wrong = |folder: &Path| {
+            let folder = folder.display().to_string();
+            move |why| StartError::Watch { folder, why }
+        };
+        self.library.watch().map_err(wrong(self.library.folder()))?;
+        let changes = watch::configuration(&self.folder).map_err(wrong(&self.folder))?;
+        let components = self.library.changes();
+        self.tasks.spawn(watch::follow(Arc::downgrade(self), changes, components, self.stop.clone()));
+        Ok(())
+    }
+
+    /// Reads the configuration again and puts it to work; when it is wrong, the old plan goes on.
+    pub async fn reload(&self) -> Result<(), Problems> {
+        let plan = Plan::load(&self.folder)?;
+        self.apply(plan).await
+    }
+
+    /// Puts a plan to work in place of the one before.
+    pub async fn apply(&self, plan: Plan) -> Result<(), Problems> {
+        let mut built = self.applying.lock().await;
+        let odd = plan.check_components(&Offered(&self.library))?;
+        for problem in plan.warnings.iter().chain(&odd) {
+            tracing::warn!("{problem}");
+        }
+        let next = built.next(&plan, self)?;
+        let obsolete = built.replace(next);
+        let entries = built.entries();
+        self.follow_jobs(&entries);
+        self.reception.set(entries);
+        self.plan.store(Arc::new(plan));
+        for lane in obsolete.lanes {
+            self.lanes.stop(&lane).await;
+        }
+        for spec in obsolete.starting {
+            self.lanes.start(spec).await;
+        }
+        Ok(())
+    }
+
+    /// Reads the jobs of the sources that can be read; those of the plan before end after their page.
+    fn follow_jobs(&self, entries: &[Arc<Entry>]) {
+        let stop = self.stop.child_token();
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(before) = readers.replace(stop.clone()) {
+            before.cancel();
+        }
+        let able = |entry: &&Arc<Entry>| entry.component.component().component().abilities().has(Ability::Pull);
+        for entry in entries.iter().filter(able) {
+            self.tasks.spawn(intake::read(entry.clone(), self.store.clone(), stop.clone()));
+        }
+    }
+
+    /// Takes no new work, lets running calls end, closes the store.
+    pub async fn stop(&self) {
+        self.stop.cancel();
+        self.lanes.shut(PATIENCE).await;
+        self.tasks.close();
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.tasks.wait()).await;
+        self.store.close().await;
+    }
+}
+
+fn address(store: &StoreAddress) -> String {
+    match store {
+        StoreAddress::Sqlite(path) => format!("sqlite:{}", path.display()),
+        StoreAddress::Postgres(url) => url.reveal().to_owned(),
+    }
+}

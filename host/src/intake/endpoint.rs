@@ -1,0 +1,35 @@
+//! Requests of an outside system to a component's own addresses: widgets, click-to-call, a CRM's webhooks.
+
+use super::{IntakeError, Reception, malformed};
+use crate::components::Fault;
+use crate::components::contract::{Command, Request, Response};
+
+/// What an endpoint answered, after its observations were committed.
+#[derive(Debug)]
+pub struct Answered {
+    /// Sent back to whoever asked.
+    pub response: Response,
+    /// To be carried out; the response does not wait for them.
+    pub commands: Vec<Command>,
+}
+
+impl Reception {
+    /// Hands a request to the component of that name.
+    pub async fn endpoint(&self, tenant: &str, name: &str, request: Request) -> Result<Answered, IntakeError> {
+        let entry = self.entry(tenant, name).ok_or(IntakeError::Unknown)?;
+        let received_at = request.received_at;
+        let (answer, _) = entry.component.component().handle(request).await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(Fault::Unable { .. }) => return Err(IntakeError::Unknown),
+            Err(fault) => return Err(IntakeError::Fault(fault)),
+        };
+        for observation in &answer.observations {
+            observation.check().map_err(|rejected| IntakeError::Refused(malformed(rejected)))?;
+        }
+        if !answer.observations.is_empty() {
+            self.store.commit(entry.intake(received_at, answer.observations)).await?;
+        }
+        Ok(Answered { response: answer.response, commands: answer.commands })
+    }
+}

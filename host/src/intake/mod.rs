@@ -1,0 +1,134 @@
+//! From outside bytes to the ledger: webhooks decoded by their component, committed, and only then answered.
+//!
+//! Nothing here knows a sender's format, and nothing is answered before it is committed.
+
+mod endpoint;
+mod pull;
+mod redact;
+mod routes;
+mod webhook;
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::components::Fault;
+use crate::components::contract::{Refusal, Response};
+use crate::config::{Settings, Tenant};
+use crate::grants::Granted;
+use crate::model::{Call, Instant, Item, Numbering, Observation, Trust};
+use crate::store::{Committed, Intake, Store, StoreError, Verdict};
+
+pub use endpoint::Answered;
+pub use pull::read;
+pub use routes::TenantRoutes;
+
+/// The source that calls logged by hand belong to.
+pub const MANUAL: &str = crate::config::MANUAL;
+
+/// A source at work, or a sink that the outside system calls.
+pub struct Entry {
+    /// Its tenant.
+    pub tenant: Arc<Tenant>,
+    /// Its name in the tenant: what its records belong to.
+    pub name: String,
+    /// Its component.
+    pub component: Arc<Granted>,
+    numbering: Arc<Numbering>,
+    routes: Arc<TenantRoutes>,
+    secrets: Vec<String>,
+}
+
+impl Entry {
+    /// A source or sink of a tenant with its component and what must never be kept.
+    pub fn new(tenant: Arc<Tenant>, name: &str, settings: &Settings, component: Arc<Granted>) -> Arc<Self> {
+        let secrets = settings.secrets().map(|secret| secret.reveal().to_owned()).collect();
+        let numbering = Arc::new(tenant.numbering.clone());
+        let routes = Arc::new(TenantRoutes(tenant.clone()));
+        Arc::new(Entry { tenant, name: name.to_owned(), component, numbering, routes, secrets })
+    }
+
+    fn intake(&self, received_at: Instant, observations: Vec<Observation>) -> Intake {
+        Intake {
+            received_at,
+            numbering: self.numbering.clone(),
+            routes: self.routes.clone(),
+            ..Intake::of(&self.tenant.name, &self.name, observations)
+        }
+    }
+}
+
+/// Takes in what comes from outside.
+pub struct Reception {
+    store: Store,
+    entries: RwLock<HashMap<String, HashMap<String, Arc<Entry>>>>,
+}
+
+/// What came of a request.
+#[derive(Debug)]
+pub struct Received {
+    /// How it is answered.
+    pub reply: Response,
+    /// What was committed.
+    pub committed: Committed,
+}
+
+/// Why a request was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum IntakeError {
+    /// No such tenant, or nothing of that name in it that could take it: which of these is nobody's business.
+    #[error("there is no such tenant or source")]
+    Unknown,
+    /// The component refused it.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// The component broke down over it. The request is kept.
+    #[error("{0}")]
+    Fault(#[from] Fault),
+    /// It was not committed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no such raw request, or it was not kept whole.
+    #[error("there is no such request, or no component that could take it")]
+    NotReplayable,
+}
+
+impl Reception {
+    /// Commits to this store; no source yet.
+    pub fn new(store: Store) -> Arc<Self> {
+        Arc::new(Reception { store, entries: RwLock::default() })
+    }
+
+    /// Replaces all sources at once.
+    pub fn set(&self, all: Vec<Arc<Entry>>) {
+        let mut entries: HashMap<String, HashMap<String, Arc<Entry>>> = HashMap::new();
+        for entry in all {
+            let (tenant, name) = (entry.tenant.name.clone(), entry.name.clone());
+            entries.entry(tenant).or_default().insert(name, entry);
+        }
+        *self.entries.write().unwrap_or_else(PoisonError::into_inner) = entries;
+    }
+
+    /// The source or sink of this name.
+    pub fn entry(&self, tenant: &str, name: &str) -> Option<Arc<Entry>> {
+        self.entries.read().unwrap_or_else(PoisonError::into_inner).get(tenant)?.get(name).cloned()
+    }
+
+    /// A call logged by hand goes the same way as any other. `id` makes it the same call when it is sent again.
+    pub async fn log_call(&self, tenant: &Arc<Tenant>, id: String, call: Call) -> Result<Committed, IntakeError> {
+        let observation = Observation { id, also: Vec::new(), at: None, trust: Trust::Settled, item: Item::Call(call) };
+        if let Err(rejected) = observation.check() {
+            return Err(IntakeError::Refused(malformed(rejected)));
+        }
+        let intake = Intake {
+            numbering: Arc::new(tenant.numbering.clone()),
+            routes: Arc::new(TenantRoutes(tenant.clone())),
+            verdict: Verdict::Accepted,
+            ..Intake::of(&tenant.name, MANUAL, vec![observation])
+        };
+        Ok(self.store.commit(intake).await?)
+    }
+}
+
+fn malformed(rejected: crate::model::Rejected) -> Refusal {
+    Refusal::Malformed { field: rejected.field, why: rejected.why }
+}

@@ -1,0 +1,62 @@
+//! What of a request may be kept: everything but credentials.
+
+use crate::components::contract::Headers;
+
+/// Headers that prove who is asking by themselves. A signature over the body is no credential: it is kept, or the
+/// request could not be replayed.
+const CREDENTIALS: [&str; 5] = ["authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token"];
+
+/// What stands in the place of what is not kept. With a number in it (`***0***`) it is the use's secret of that number,
+/// which a replay puts back.
+const MASK: &str = "***";
+
+/// Secrets shorter than this would black out half of every text.
+const SHORTEST: usize = 4;
+
+/// The headers as text, credentials and known secrets taken out.
+pub fn headers(headers: &Headers, secrets: &[String]) -> Vec<(String, String)> {
+    let keep = |(name, value): &(String, Vec<u8>)| {
+        let value = String::from_utf8_lossy(value);
+        let kept = text(&value, secrets);
+        let unknown = CREDENTIALS.contains(&name.as_str()) && kept == value;
+        (name.clone(), if unknown { MASK.to_owned() } else { kept })
+    };
+    headers.iter().map(keep).collect()
+}
+
+/// A text with known secrets taken out.
+pub fn text(text: &str, secrets: &[String]) -> String {
+    let numbered = secrets.iter().enumerate().filter(|(_, secret)| secret.len() >= SHORTEST);
+    numbered.fold(text.to_owned(), |text, (at, secret)| text.replace(secret.as_str(), &mark(at)))
+}
+
+/// The headers as they came, as far as what was taken out is a secret of the use.
+pub fn restored(headers: Vec<(String, String)>, secrets: &[String]) -> Headers {
+    let restore = |text: String| {
+        secrets.iter().enumerate().fold(text, |text, (at, secret)| text.replace(&mark(at), secret)).into_bytes()
+    };
+    headers.into_iter().map(|(name, value)| (name, restore(value))).collect()
+}
+
+fn mark(at: usize) -> String {
+    format!("{MASK}{at}{MASK}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_and_secrets_are_taken_out() {
+        let given: Headers = vec![
+            ("authorization".into(), b"Bearer abc".to_vec()),
+            ("x-signature".into(), b"00ff".to_vec()),
+            ("x-note".into(), b"key=s3cret!".to_vec()),
+        ];
+        let kept = headers(&given, &["s3cret!".to_owned()]);
+        assert_eq!(kept[0].1, "***");
+        assert_eq!(kept[1].1, "00ff", "a signature is needed to replay the request");
+        assert_eq!(kept[2].1, "key=***0***");
+        assert_eq!(restored(kept, &["s3cret!".to_owned()])[2].1, b"key=s3cret!", "a replay has it again");
+    }
+}

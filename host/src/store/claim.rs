@@ -1,0 +1,153 @@
+//! Claims: a delivery is handed to one worker at a time, whoever asks, on any number of nodes.
+//!
+//! What is claimed stays due, at the end of its lease: a worker that dies gives it back by doing nothing.
+
+use std::time::Duration;
+
+use super::db::{Row, Tx, args};
+use super::delivery::{Claimed, DeliveryFilter, Joined, Lane};
+use super::{Result, Store, claim_number, span};
+use crate::model::{Instant, Kind, Merged, Subject};
+
+impl Store {
+    /// Takes up to `limit` deliveries of a lane that are due, longest due first, and leases them for `lease`. A
+    /// delivery is never in two claims at once, on any number of nodes. A lease that ends gives the delivery back.
+    pub async fn claim(&self, lane: &Lane, limit: u32, lease: Duration) -> Result<Vec<Claimed>> {
+        let mut tx = self.db().begin().await?;
+        let (clock, taking) = (tx.clock(), tx.taking());
+        let claim = claim_number();
+        let sql = format!(
+            "update delivery set claim = $3, attempts = attempts + 1, next_at = {clock} + $4
+             where id in (
+                 select id from delivery
+                 where tenant = $1 and state = 'due' and sink = $2 and next_at <= {clock}
+                 order by next_at limit $5 {taking})
+             returning id"
+        );
+        let rows = tx.fetch(sql, args![&lane.tenant, &lane.sink, claim, span(lease), limit]).await?;
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = "select d.id, d.record, r.source, r.kind, r.subject, r.merged, r.revision, r.updated_at, d.wanted,
+                d.done, d.attempts, d.external_id, d.memo, d.holds, d.expires_at, d.joins
+             from delivery d join record r on r.id = d.record
+             where d.tenant = $1 and d.state = 'due' and d.sink = $2 and d.claim = $3
+             order by d.since, d.id";
+        let rows = tx.fetch(sql, args![&lane.tenant, &lane.sink, claim]).await?;
+        let mut claimed = rows.iter().map(|row| read(row, claim)).collect::<Result<Vec<_>>>()?;
+        let with_joins = rows.iter().map(|row| row.int(15)).collect::<Result<Vec<_>>>()?;
+        for (claimed, joins) in claimed.iter_mut().zip(with_joins) {
+            if joins > 0 {
+                claimed.joined = joined(&mut tx, claimed.record, &lane.sink).await?;
+            }
+        }
+        tx.commit().await?;
+        Ok(claimed)
+    }
+
+    /// Prolongs the leases of (delivery, claim); answers the deliveries that are still held.
+    pub async fn renew(&self, claims: &[(i64, i64)], lease: Duration) -> Result<Vec<i64>> {
+        let mut tx = self.db().begin().await?;
+        let sql = format!("update delivery set next_at = {} + $3 where id = $1 and claim = $2", tx.clock());
+        let mut held = Vec::with_capacity(claims.len());
+        for &(delivery, claim) in claims {
+            if tx.execute(sql.as_str(), args![delivery, claim, span(lease)]).await? > 0 {
+                held.push(delivery);
+            }
+        }
+        tx.commit().await?;
+        Ok(held)
+    }
+
+    /// When the next delivery of a lane is due; in the past when one is due now. Absent when none is. What is claimed
+    /// counts from the end of its lease.
+    pub async fn next_due(&self, lane: &Lane) -> Result<Option<Instant>> {
+        let sql = "select min(next_at) from delivery where tenant = $1 and state = 'due' and sink = $2";
+        let rows = self.db().fetch(sql, args![&lane.tenant, &lane.sink]).await?;
+        rows.first().map_or(Ok(None), |row| row.opt_instant(0))
+    }
+
+    /// Makes deliveries due now with all their tries before them: those that are parked or wait for a retry, unless
+    /// the filter names a state. What a worker has now is left alone. Answers how many.
+    pub async fn retry(&self, tenant: &str, filter: &DeliveryFilter) -> Result<u64> {
+        let mut tx = self.db().begin().await?;
+        let clock = tx.clock();
+        let (condition, mut values) = filter.condition(tenant);
+        let states = match filter.state {
+            Some(_) => "state <> 'joined'",
+            None => "state in ('due', 'parked')",
+        };
+        // One update may touch many rows of one lane, and workers claim by lane: the lock order is theirs.
+        let sql = format!(
+            "update delivery set state = 'due', attempts = 0, next_at = {clock}, claim = null,
+                 since = case when state = 'due' then since else {clock} end
+             where id in (select id from delivery d where {condition} and {states}
+                 and (claim is null or next_at <= {clock}) order by id {})
+             returning sink",
+            tx.taking()
+        );
+        let rows = tx.fetch(sql, values.drain(..)).await?;
+        tx.commit().await?;
+        let lanes = rows.iter().map(|row| Ok(Lane { tenant: tenant.to_owned(), sink: row.text(0)? }));
+        self.wake(lanes.collect::<Result<Vec<_>>>()?);
+        Ok(rows.len() as u64)
+    }
+
+    /// Parks a delivery by a person's word: a worker that has it loses its claim. False when there is no such
+    /// delivery that is due.
+    pub async fn park(&self, tenant: &str, id: i64, why: &str) -> Result<bool> {
+        let sql = format!(
+            "update delivery set state = 'parked', reason = $3, claim = null, next_at = {}
+             where tenant = $1 and id = $2 and state = 'due'",
+            self.db().clock()
+        );
+        Ok(self.db().execute(sql, args![tenant, id, why]).await? > 0)
+    }
+
+    /// Wants every record of a source and kind at a sink that does not have it at its present revision: what a new
+    /// sink starts with. Answers how many became due.
+    pub async fn want_all(&self, lane: &Lane, source: &str, kind: Kind) -> Result<u64> {
+        let clock = self.db().clock();
+        let sql = format!(
+            "insert into delivery as d (tenant, sink, record, wanted, state, next_at, since)
+             select tenant, $2, id, revision, 'due', {clock}, {clock} from record
+             where tenant = $1 and kind = $3 and source = $4 and joined_into is null
+             on conflict (record, sink) do update set state = 'due', wanted = excluded.wanted, attempts = 0,
+                 next_at = excluded.next_at, since = excluded.since, holds = null, expires_at = null, reason = null
+                 where d.state <> 'due' and d.done < excluded.wanted"
+        );
+        let values = args![&lane.tenant, &lane.sink, kind.word(), source];
+        let count = self.db().execute(sql, values).await?;
+        self.wake(vec![lane.clone()]);
+        Ok(count)
+    }
+}
+
+fn read(row: &Row, claim: i64) -> Result<Claimed> {
+    let merged: Merged = row.parsed(5)?;
+    Ok(Claimed {
+        delivery: row.int(0)?,
+        claim,
+        record: row.int(1)?,
+        subject: Subject { source: row.text(2)?, kind: row.word(3)?, id: row.text(4)? },
+        item: merged.view(),
+        revision: row.count(6)?,
+        revised_at: row.instant(7)?,
+        wanted: row.count(8)?,
+        done: row.count(9)?,
+        attempt: row.count(10)?.try_into().unwrap_or(u32::MAX),
+        external_id: row.opt_text(11)?,
+        memo: row.opt_bytes(12)?.unwrap_or_default(),
+        joined: Vec::new(),
+        holds: row.opt_text(13)?,
+        expires_at: row.opt_instant(14)?,
+    })
+}
+
+/// What was delivered of subjects that turned out to be this one.
+async fn joined(tx: &mut Tx, record: i64, sink: &str) -> Result<Vec<Joined>> {
+    let sql = "select r.subject, d.external_id from delivery d join record r on r.id = d.record
+         where d.joined_into = $1 and d.sink = $2 and d.external_id is not null order by d.id";
+    let rows = tx.fetch(sql, args![record, sink]).await?;
+    rows.iter().map(|row| Ok(Joined { id: row.text(0)?, external_id: row.text(1)? })).collect()
+}

@@ -1,0 +1,139 @@
+//! Commands: what was done once under a key is not done twice.
+
+use serde::{Deserialize, Serialize};
+
+use super::db::{Row, args};
+use super::{Result, Store};
+use crate::model::Instant;
+
+/// How a command stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CommandState {
+    /// Under way.
+    Running,
+    /// Carried out.
+    Done,
+    /// Taken on by the source; its end will be seen in observations.
+    Accepted,
+    /// Refused or failed.
+    Failed,
+    /// It may or may not have happened.
+    Unknown,
+}
+
+/// A command, as kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CommandRow {
+    /// Chosen by whoever asked.
+    pub key: String,
+    /// The source.
+    pub source: String,
+    /// `call.originate`, ….
+    pub name: String,
+    /// What was asked, as JSON.
+    pub request: String,
+    /// How it stands.
+    pub state: CommandState,
+    /// What came of it, as JSON.
+    pub answer: Option<String>,
+    /// When it was asked.
+    pub asked_at: Instant,
+    /// When it last changed.
+    pub updated_at: Instant,
+}
+
+/// What `begin_command` found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// New: carry it out.
+    New,
+    /// Asked before, with the same request.
+    Before(CommandRow),
+    /// The key was used for another request.
+    Clash(CommandRow),
+}
+
+impl CommandState {
+    const ALL: [CommandState; 5] = [
+        CommandState::Running,
+        CommandState::Done,
+        CommandState::Accepted,
+        CommandState::Failed,
+        CommandState::Unknown,
+    ];
+
+    /// The word for it, as in tables and the API.
+    pub fn word(self) -> &'static str {
+        match self {
+            CommandState::Running => "running",
+            CommandState::Done => "done",
+            CommandState::Accepted => "accepted",
+            CommandState::Failed => "failed",
+            CommandState::Unknown => "unknown",
+        }
+    }
+}
+
+impl std::str::FromStr for CommandState {
+    type Err = String;
+
+    fn from_str(word: &str) -> std::result::Result<Self, String> {
+        CommandState::ALL
+            .into_iter()
+            .find(|state| state.word() == word)
+            .ok_or_else(|| format!("`{word}` is not a state of a command"))
+    }
+}
+
+fn read(row: &Row) -> Result<CommandRow> {
+    Ok(CommandRow {
+        key: row.text(0)?,
+        source: row.text(1)?,
+        name: row.text(2)?,
+        request: row.text(3)?,
+        state: row.word(4)?,
+        answer: row.opt_text(5)?,
+        asked_at: row.instant(6)?,
+        updated_at: row.instant(7)?,
+    })
+}
+
+impl Store {
+    /// Notes that a command is about to be carried out, unless one was asked before under this key.
+    pub async fn begin_command(
+        &self,
+        tenant: &str,
+        key: &str,
+        source: &str,
+        name: &str,
+        request: &str,
+    ) -> Result<Begun> {
+        let sql = "insert into command (tenant, key, source, name, request, state, asked_at, updated_at)
+             values ($1, $2, $3, $4, $5, 'running', $6, $6) on conflict (tenant, key) do nothing";
+        let values = args![tenant, key, source, name, request, Instant::now()];
+        if self.db().execute(sql, values).await? > 0 {
+            return Ok(Begun::New);
+        }
+        Ok(match self.command(tenant, key).await? {
+            // Swept away between the two statements.
+            None => Begun::New,
+            Some(row) if row.source == source && row.name == name && row.request == request => Begun::Before(row),
+            Some(row) => Begun::Clash(row),
+        })
+    }
+
+    /// Notes how a command stands.
+    pub async fn end_command(&self, tenant: &str, key: &str, state: CommandState, answer: Option<&str>) -> Result<()> {
+        let sql = "update command set state = $3, answer = $4, updated_at = $5 where tenant = $1 and key = $2";
+        let values = args![tenant, key, state.word(), answer, Instant::now()];
+        self.db().execute(sql, values).await.map(drop)
+    }
+
+    /// A command by its key.
+    pub async fn command(&self, tenant: &str, key: &str) -> Result<Option<CommandRow>> {
+        let sql = "select key, source, name, request, state, answer, asked_at, updated_at from command
+             where tenant = $1 and key = $2";
+        self.db().fetch(sql, args![tenant, key]).await?.first().map(read).transpose()
+    }
+}

@@ -1,0 +1,287 @@
+//! The commit of a batch of intakes: records read, merged in memory, and written with their events and deliveries, in
+//! one transaction and a handful of statements, whatever the size of the batch.
+
+pub(super) mod batch;
+pub(super) mod facets;
+mod postgres;
+mod sqlite;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::broadcast;
+
+use self::batch::{Counter, Found, Plan, Prepared};
+use super::db::{Db, Tx, args};
+use super::delivery::Lane;
+use super::error::StoreError;
+use super::feed::Events;
+use super::group::Handler;
+use super::intake::{Committed, Raw, Verdict};
+use super::pull;
+use crate::model::Instant;
+
+type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// Numbers since the start.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub intakes: AtomicU64,
+    pub commits: AtomicU64,
+    pub events: AtomicU64,
+    pub duplicates: AtomicU64,
+    pub busy: AtomicU64,
+}
+
+/// Commits intakes.
+pub(super) struct Ledger {
+    pub db: Db,
+    pub events: broadcast::Sender<Events>,
+    pub lanes: broadcast::Sender<Arc<[Lane]>>,
+    pub tally: Arc<Tally>,
+}
+
+/// What becomes of a record that is there already.
+const ON_RECORD: &str = "on conflict (id) do update set also = excluded.also, revision = excluded.revision,
+    updated_at = excluded.updated_at, at = excluded.at, numbers = excluded.numbers, agents = excluded.agents,
+    words = excluded.words, joined_into = excluded.joined_into, merged = excluded.merged";
+
+/// What a want makes of a delivery that is there already.
+///
+/// A want that lasts makes a passing one lasting, and never the other way round while something lasting is owed; so a
+/// parked duty that lasts is left to its person when a popup comes by. What is due keeps its tries and its waiting.
+fn on_want(greatest: &str) -> String {
+    let owed = "(d.state in ('due', 'parked') and d.holds is null and d.expires_at is null)";
+    let lasting = format!("(excluded.holds is null and excluded.expires_at is null or {owed})");
+    let parked =
+        format!("(d.state = 'parked' and {owed} and not (excluded.holds is null and excluded.expires_at is null))");
+    format!(
+        "on conflict (record, sink) do update set
+            wanted = {greatest}(d.wanted, excluded.wanted),
+            holds = case when {lasting} then null else excluded.holds end,
+            expires_at = case when {lasting} then null else excluded.expires_at end,
+            attempts = case when d.state = 'due' or {parked} then d.attempts else 0 end,
+            next_at = case when d.state = 'due' or {parked} then d.next_at else excluded.next_at end,
+            since = case when d.state = 'due' or {parked} then d.since else excluded.since end,
+            reason = case when d.state = 'due' or {parked} then d.reason end,
+            state = case when {parked} then 'parked' else 'due' end"
+    )
+}
+
+/// A moment as a column holds it.
+pub(super) fn millis(at: Instant) -> i64 {
+    i64::try_from(at.millis()).unwrap_or(i64::MAX)
+}
+
+/// Kind, field and why of a verdict.
+pub(super) fn verdict(verdict: &Verdict) -> (Option<&str>, Option<&str>, Option<&str>) {
+    match verdict {
+        Verdict::Accepted => (None, None, None),
+        Verdict::Ignored { why } => (None, None, Some(why)),
+        Verdict::Refused { kind, field, why } => (Some(kind), Some(field), Some(why)),
+    }
+}
+
+fn headers(raw: &Raw) -> String {
+    serde_json::to_string(&raw.headers).unwrap_or_else(|_| "[]".into())
+}
+
+impl Handler for Ledger {
+    type Item = Prepared;
+    type Outcome = Committed;
+
+    async fn handle(&self, items: &mut [Prepared]) -> Result<Vec<Result<Committed>>> {
+        let mut tx = self.db.begin_ledger().await?;
+        let counter = counter(&mut tx).await?;
+        let admitted = pull::admit(&mut tx, items).await?;
+        let keys = batch::keys(items);
+        let found = load(&mut tx, &keys).await?;
+        let mut plan = batch::merge(items, &admitted, &keys, found, counter)?;
+        write(&mut tx, items, &admitted, &plan).await?;
+        if plan.counter != counter {
+            match tx.is_postgres() {
+                true => postgres::count(&mut tx, plan.counter).await?,
+                false => sqlite::count(&mut tx, plan.counter).await?,
+            }
+        }
+        tx.commit().await?;
+        self.publish(&plan);
+        let committed = std::mem::take(&mut plan.committed);
+        let outcome = |(committed, admitted): (Committed, bool)| match admitted {
+            true => Ok(committed),
+            false => Err(StoreError::Lost("page's job")),
+        };
+        Ok(committed.into_iter().zip(admitted).map(outcome).collect())
+    }
+
+    fn soften(&self, item: &mut Prepared) -> bool {
+        !std::mem::replace(&mut item.bytes_only, true)
+    }
+}
+
+impl Ledger {
+    fn publish(&self, plan: &Plan) {
+        let duplicates: usize = plan.committed.iter().map(|committed| committed.duplicates).sum();
+        self.tally.commits.fetch_add(1, Ordering::Relaxed);
+        self.tally.intakes.fetch_add(plan.committed.len() as u64, Ordering::Relaxed);
+        self.tally.events.fetch_add(plan.events.len() as u64, Ordering::Relaxed);
+        self.tally.duplicates.fetch_add(duplicates as u64, Ordering::Relaxed);
+        // Nobody listening is no fault.
+        if !plan.events.is_empty() {
+            let _ = self.events.send(plan.events.iter().map(|row| row.event.clone()).collect());
+        }
+        let mut lanes: Vec<Lane> = plan
+            .wants
+            .iter()
+            .map(|want| Lane { tenant: plan.entries[want.entry].tenant.clone(), sink: want.sink.clone() })
+            .collect();
+        lanes.sort_unstable();
+        lanes.dedup();
+        if !lanes.is_empty() {
+            let _ = self.lanes.send(lanes.into());
+        }
+    }
+}
+
+async fn counter(tx: &mut Tx) -> Result<Counter> {
+    let sql = if tx.is_postgres() { postgres::COUNTER } else { sqlite::COUNTER };
+    let rows = tx.fetch(sql, []).await?;
+    let row = rows.first().ok_or_else(|| StoreError::Corrupt("the counter is gone".into()))?;
+    Ok(Counter { event: row.int(0)?, record: row.int(1)?, intake: row.int(2)? })
+}
+
+async fn load(tx: &mut Tx, keys: &[batch::Key]) -> Result<Vec<Found>> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = match tx.is_postgres() {
+        true => postgres::load(tx, keys).await?,
+        false => sqlite::load(tx, keys).await?,
+    };
+    let found = |row: &super::db::Row| {
+        Ok(Found {
+            key: usize::try_from(row.int(0)?).unwrap_or(usize::MAX),
+            id: row.int(1)?,
+            revision: row.int(2)?,
+            subject: row.text(3)?,
+            also: row.opt_json(4)?.and_then(|also| serde_json::from_str(&also).ok()).unwrap_or_default(),
+            created_at: row.instant(5)?,
+            updated_at: row.instant(6)?,
+            merged: row.parsed(7)?,
+        })
+    };
+    rows.iter().map(found).collect()
+}
+
+/// Writes a plan. What has no rows costs no statement; joins, replays, jobs and pages, all rare, cost their own.
+async fn write(tx: &mut Tx, items: &[Prepared], admitted: &[bool], plan: &Plan) -> Result<()> {
+    let postgres = tx.is_postgres();
+    let records = plan.records()?;
+    let aliases: Vec<_> = plan.aliases.iter().map(|(key, at)| (key, plan.entries[plan.root(*at)].id)).collect();
+    let raw: Vec<_> = (plan.committed.iter().zip(items).zip(admitted))
+        .filter(|((_, prepared), admitted)| {
+            **admitted && prepared.intake.raw.is_some() && prepared.intake.replays.is_none()
+        })
+        .map(|((committed, prepared), _)| (committed.intake, prepared))
+        .collect();
+    macro_rules! either {
+        ($name:ident($rows:expr)) => {
+            if !$rows.is_empty() {
+                match postgres {
+                    true => postgres::$name(tx, $rows).await?,
+                    false => sqlite::$name(tx, $rows).await?,
+                }
+            }
+        };
+    }
+    either!(records(&records));
+    either!(aliases(&aliases));
+    either!(intake(&raw));
+    if !plan.events.is_empty() {
+        match postgres {
+            true => postgres::events(tx, plan).await?,
+            false => sqlite::events(tx, plan).await?,
+        }
+    }
+    for &(winner, loser) in &plan.joins {
+        join(tx, plan, winner, loser).await?;
+    }
+    if !plan.wants.is_empty() {
+        match postgres {
+            true => postgres::wants(tx, plan).await?,
+            false => sqlite::wants(tx, plan).await?,
+        }
+    }
+    for ((prepared, admitted), committed) in items.iter().zip(admitted).zip(&plan.committed) {
+        if *admitted {
+            besides(tx, prepared, committed).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Jobs to start, the page of a job, the verdict of a replay.
+async fn besides(tx: &mut Tx, prepared: &Prepared, committed: &Committed) -> Result<()> {
+    let intake = &prepared.intake;
+    if intake.replays.is_some() {
+        let (kind, field, why) = verdict(&intake.verdict);
+        let sql = "update intake set verdict = $1, kind = $2, field = $3, why = $4, replayed_at = $5
+                   where tenant = $6 and id = $7";
+        let tenant = intake.tenant.as_str();
+        let values = args![intake.verdict.word(), kind, field, why, Instant::now(), tenant, committed.intake];
+        if tx.execute(sql, values).await? == 0 {
+            return Err(StoreError::Missing("intake"));
+        }
+    }
+    for job in &intake.jobs {
+        pull::start(tx, &intake.tenant, &intake.source, job, false).await?;
+    }
+    if let Some(page) = &intake.page {
+        pull::turn(tx, intake, page).await?;
+    }
+    Ok(())
+}
+
+/// The deliveries of a subject that turned out to be another one: where the other has none to that sink, they become
+/// its own; else they stop, and what they made over there is handed to the sink as joined.
+async fn join(tx: &mut Tx, plan: &Plan, winner: usize, loser: usize) -> Result<()> {
+    let (into, from) = (plan.entries[plan.root(winner)].id, plan.entries[loser].id);
+    let revision = plan.entries[plan.root(winner)].revision;
+    let clock = tx.clock();
+    let sql = "update record set joined_into = $1 where joined_into = $2";
+    tx.execute(sql, args![into, from]).await?;
+    tx.execute("update alias set record = $1 where record = $2", args![into, from]).await?;
+    tx.execute("update delivery set joined_into = $1 where joined_into = $2", args![into, from]).await?;
+    let adopt = format!(
+        "update delivery set record = $1, wanted = $3, state = 'due',
+             holds = case when state = 'due' and external_id is null then holds end,
+             expires_at = case when state = 'due' and external_id is null then expires_at end,
+             next_at = case when state = 'due' then next_at else {clock} end,
+             attempts = case when state = 'due' then attempts else 0 end,
+             since = case when state = 'due' then since else {clock} end
+         where record = $2 and state <> 'joined'
+             and (external_id is not null or state in ('due', 'parked') or claim is not null)
+             and not exists (select 1 from delivery o where o.record = $1 and o.sink = delivery.sink)"
+    );
+    tx.execute(adopt, args![into, from, revision]).await?;
+    // A call that is under way for the loser ends before the winner's begins.
+    let greatest = tx.greatest();
+    let wake = format!(
+        "update delivery set wanted = $3, joins = joins + 1, holds = null, expires_at = null,
+             next_at = {greatest}(
+                 case when state = 'due' then next_at else {clock} end,
+                 (select case when o.claim is null then 0 else o.next_at end from delivery o
+                  where o.record = $2 and o.sink = delivery.sink)),
+             attempts = case when state = 'due' then attempts else 0 end,
+             since = case when state = 'due' then since else {clock} end,
+             state = 'due'
+         where record = $1 and exists (
+             select 1 from delivery o where o.record = $2 and o.sink = delivery.sink
+                 and (o.external_id is not null or o.claim is not null
+                     or o.state in ('due', 'parked') and o.holds is null and o.expires_at is null))"
+    );
+    tx.execute(wake, args![into, from, revision]).await?;
+    let stop = "update delivery set state = 'joined', joined_into = $1, reason = 'its subject is another one'
+                where record = $2 and state <> 'joined'";
+    tx.execute(stop, args![into, from]).await.map(drop)
+}

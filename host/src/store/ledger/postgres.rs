@@ -1,0 +1,184 @@
+//! The ledger's statements in PostgreSQL's words: a batch goes as columns, one array for each.
+
+use super::batch::{Counter, Key, Plan, Prepared, RecordRow, WantRow};
+use crate::store::db::{Row, Tx, Value};
+use crate::store::error::StoreError;
+
+type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// Reads the counter and so takes the lock under which the ledger is written, over all nodes.
+pub(super) const COUNTER: &str = "select event, record, intake from counter for update";
+
+fn ints<T>(rows: &[T], value: impl Fn(&T) -> i64) -> Value {
+    Value::Ints(rows.iter().map(|row| Some(value(row))).collect())
+}
+
+fn texts<'a, T>(rows: &'a [T], value: impl Fn(&'a T) -> &'a str) -> Value {
+    Value::Texts(rows.iter().map(|row| Some(value(row).to_owned())).collect())
+}
+
+fn opt_texts<'a, T>(rows: &'a [T], value: impl Fn(&'a T) -> Option<&'a str>) -> Value {
+    Value::Texts(rows.iter().map(|row| value(row).map(str::to_owned)).collect())
+}
+
+/// The records of these keys.
+pub(super) async fn load(tx: &mut Tx, keys: &[Key]) -> Result<Vec<Row>> {
+    let values = [
+        texts(keys, |key| &key.tenant),
+        texts(keys, |key| &key.source),
+        texts(keys, |key| key.kind.word()),
+        texts(keys, |key| &key.id),
+    ];
+    let sql = "
+        with k as materialized (
+            select * from unnest($1::text[], $2::text[], $3::text[], $4::text[]) with ordinality
+                as k (tenant, source, kind, subject, n))
+        select k.n - 1, w.id, w.revision, w.subject, w.also, w.created_at, w.updated_at, w.merged
+        from k
+        join record r on r.tenant = k.tenant and r.source = k.source and r.kind = k.kind and r.subject = k.subject
+        join record w on w.id = coalesce(r.joined_into, r.id)
+        union all
+        select k.n - 1, w.id, w.revision, w.subject, w.also, w.created_at, w.updated_at, w.merged
+        from k
+        join alias a on a.tenant = k.tenant and a.source = k.source and a.kind = k.kind and a.subject = k.subject
+        join record w on w.id = a.record";
+    tx.fetch(sql, values).await
+}
+
+/// Writes records that are new or changed.
+pub(super) async fn records(tx: &mut Tx, records: &[RecordRow<'_>]) -> Result<()> {
+    let values = [
+        ints(records, |row| row.entry.id),
+        texts(records, |row| &row.entry.tenant),
+        texts(records, |row| &row.entry.subject.source),
+        texts(records, |row| row.entry.subject.kind.word()),
+        texts(records, |row| &row.entry.subject.id),
+        Value::Jsons(records.iter().map(|row| row.also.clone()).collect()),
+        ints(records, |row| row.entry.revision),
+        ints(records, |row| super::millis(row.entry.created_at)),
+        ints(records, |row| super::millis(row.entry.updated_at)),
+        ints(records, |row| super::millis(row.facets.at.unwrap_or(row.entry.created_at))),
+        texts(records, |row| &row.facets.numbers),
+        texts(records, |row| &row.facets.agents),
+        texts(records, |row| &row.facets.words),
+        Value::Ints(records.iter().map(|row| row.joined_into).collect()),
+        Value::Jsons(records.iter().map(|row| Some(row.merged.clone())).collect()),
+    ];
+    let sql = format!(
+        "insert into record (id, tenant, source, kind, subject, also, revision, created_at, updated_at, at, numbers,
+             agents, words, joined_into, merged)
+         select id, tenant, source, kind, subject, also::jsonb, revision, created_at, updated_at, at, numbers,
+             agents, words, joined_into, merged::jsonb
+         from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[],
+             $8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::text[], $13::text[], $14::bigint[],
+             $15::text[])
+             as r (id, tenant, source, kind, subject, also, revision, created_at, updated_at, at, numbers,
+                 agents, words, joined_into, merged) {}",
+        super::ON_RECORD
+    );
+    tx.execute(sql, values).await.map(drop)
+}
+
+/// Writes further ids of subjects.
+pub(super) async fn aliases(tx: &mut Tx, aliases: &[(&Key, i64)]) -> Result<()> {
+    let values = [
+        texts(aliases, |(key, _)| &key.tenant),
+        texts(aliases, |(key, _)| &key.source),
+        texts(aliases, |(key, _)| key.kind.word()),
+        texts(aliases, |(key, _)| &key.id),
+        ints(aliases, |(_, record)| *record),
+    ];
+    let sql = "insert into alias (tenant, source, kind, subject, record)
+         select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[])
+         on conflict (subject, source, kind, tenant) do update set record = excluded.record";
+    tx.execute(sql, values).await.map(drop)
+}
+
+/// Writes raw requests.
+pub(super) async fn intake(tx: &mut Tx, intakes: &[(i64, &Prepared)]) -> Result<()> {
+    let rows: Vec<_> = intakes
+        .iter()
+        .filter_map(|(id, prepared)| prepared.intake.raw.as_ref().map(|raw| (*id, *prepared, raw)))
+        .collect();
+    let values = [
+        ints(&rows, |(id, ..)| *id),
+        texts(&rows, |(_, prepared, _)| &prepared.intake.tenant),
+        texts(&rows, |(_, prepared, _)| &prepared.intake.source),
+        ints(&rows, |(_, prepared, _)| super::millis(prepared.intake.received_at)),
+        texts(&rows, |(_, prepared, _)| prepared.intake.verdict.word()),
+        opt_texts(&rows, |(_, prepared, _)| super::verdict(&prepared.intake.verdict).0),
+        opt_texts(&rows, |(_, prepared, _)| super::verdict(&prepared.intake.verdict).1),
+        opt_texts(&rows, |(_, prepared, _)| super::verdict(&prepared.intake.verdict).2),
+        texts(&rows, |(_, _, raw)| &raw.method),
+        texts(&rows, |(_, _, raw)| &raw.path),
+        Value::Jsons(rows.iter().map(|(_, _, raw)| Some(super::headers(raw))).collect()),
+        Value::Blobs(rows.iter().map(|(_, _, raw)| Some(raw.body.clone())).collect()),
+        opt_texts(&rows, |(_, prepared, raw)| jsonb(&raw.body).filter(|_| !prepared.bytes_only)),
+        Value::Blobs(rows.iter().map(|(_, _, raw)| raw.digest.map(|digest| digest.to_vec())).collect()),
+    ];
+    let sql = "insert into intake (id, tenant, source, received_at, verdict, kind, field, why, method, path, headers,
+             body, json, digest)
+         select id, tenant, source, received_at, verdict, kind, field, why, method, path, headers::json, body,
+             json::jsonb, digest
+         from unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[],
+             $8::text[], $9::text[], $10::text[], $11::text[], $12::bytea[], $13::text[], $14::bytea[])
+             as r (id, tenant, source, received_at, verdict, kind, field, why, method, path, headers, body, json,
+                 digest)";
+    tx.execute(sql, values).await.map(drop)
+}
+
+/// The body as a text that JSONB can hold: JSON without U+0000, lone surrogates, deep nesting or endless numbers.
+fn jsonb(body: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(body).ok()?;
+    if !matches!(text.trim_start().as_bytes().first(), Some(b'{' | b'[')) || text.contains("\\u0000") {
+        return None;
+    }
+    serde_json::from_str::<serde_json::Value>(text).is_ok().then_some(text)
+}
+
+/// Writes events.
+pub(super) async fn events(tx: &mut Tx, plan: &Plan) -> Result<()> {
+    let rows = &plan.events;
+    let values = [
+        ints(rows, |row| row.event.seq.cast_signed()),
+        texts(rows, |row| &row.event.tenant),
+        ints(rows, |row| super::millis(row.event.at)),
+        ints(rows, |row| row.event.about.record),
+        ints(rows, |row| row.intake),
+        Value::Jsons(rows.iter().map(|row| Some(row.body.clone())).collect()),
+    ];
+    let sql = "insert into event (seq, tenant, at, record, intake, body)
+         select seq, tenant, at, record, intake, body
+         from unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[])
+             as r (seq, tenant, at, record, intake, body)";
+    tx.execute(sql, values).await.map(drop)
+}
+
+/// Notes what is wanted of sinks.
+pub(super) async fn wants(tx: &mut Tx, plan: &Plan) -> Result<()> {
+    let rows = &plan.wants;
+    let entry = |want: &WantRow| &plan.entries[want.entry];
+    let values = [
+        texts(rows, |want| &plan.entries[want.entry].tenant),
+        texts(rows, |want| &want.sink),
+        ints(rows, |want| entry(want).id),
+        ints(rows, |want| want.wanted),
+        opt_texts(rows, |want| want.holds.as_deref()),
+        Value::Ints(rows.iter().map(|want| want.expires_at.map(super::millis)).collect()),
+    ];
+    let sql = format!(
+        "insert into delivery as d (tenant, sink, record, wanted, holds, expires_at, state, next_at, since)
+         select tenant, sink, record, wanted, holds, expires_at, 'due', {0}, {0}
+         from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[])
+             as r (tenant, sink, record, wanted, holds, expires_at) {1}",
+        tx.clock(),
+        super::on_want(tx.greatest())
+    );
+    tx.execute(sql, values).await.map(drop)
+}
+
+/// Keeps the last numbers given.
+pub(super) async fn count(tx: &mut Tx, counter: Counter) -> Result<()> {
+    let sql = "update counter set event = $1, record = $2, intake = $3";
+    tx.execute(sql, [counter.event.into(), counter.record.into(), counter.intake.into()]).await.map(drop)
+}

@@ -1,0 +1,168 @@
+//! Records as they are read.
+
+use serde::Serialize;
+
+use super::db::{Filter, Row, anywhere, args};
+use super::ledger::facets::digits;
+use super::{Result, Store};
+use crate::model::{Instant, Item, Kind, Merged, Subject};
+
+/// A record as it stands.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Record {
+    /// The hub's own id.
+    pub id: i64,
+    /// What it is about.
+    pub subject: Subject,
+    /// Other ids of the same subject.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
+    /// Grows with every change.
+    pub revision: u64,
+    /// When it was first seen.
+    pub created_at: Instant,
+    /// When it took this revision.
+    pub updated_at: Instant,
+    /// What is known.
+    #[serde(flatten)]
+    pub item: Item,
+}
+
+/// Which calls. Newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CallFilter {
+    /// Of this source.
+    pub source: Option<String>,
+    /// Begun not before.
+    pub from: Option<Instant>,
+    /// Begun before.
+    pub to: Option<Instant>,
+    /// `ringing`, `answered`, `ended`.
+    pub phase: Option<String>,
+    /// `answered`, `no-answer`, ….
+    pub outcome: Option<String>,
+    /// `inbound`, `outbound`, `internal`.
+    pub direction: Option<String>,
+    /// Digits that stand in the caller's, the callee's or the line's number.
+    pub number: Option<String>,
+    /// An extension that rang, answered or placed it.
+    pub agent: Option<String>,
+    /// Words in names, numbers, notes.
+    pub text: Option<String>,
+}
+
+/// Some of a list, and where it goes on.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Page<T> {
+    /// What was asked for.
+    pub items: Vec<T>,
+    /// To be given as `after` for what follows; absent at the end.
+    pub next: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// The first `limit` of what was read; there is more when one more was read.
+    pub(super) fn of(mut items: Vec<(String, T)>, limit: u32) -> Self {
+        let limit = limit as usize;
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().filter(|_| more).map(|(cursor, _)| cursor.clone());
+        Page { items: items.into_iter().map(|(_, item)| item).collect(), next }
+    }
+}
+
+/// Lists are given in pieces of at most so many.
+pub(super) const LIMIT: u32 = 1000;
+
+const COLUMNS: &str =
+    "r.id, r.source, r.kind, r.subject, r.also, r.revision, r.created_at, r.updated_at, r.merged, r.at";
+
+fn read(row: &Row) -> Result<Record> {
+    let merged: Merged = row.parsed(8)?;
+    Ok(Record {
+        id: row.int(0)?,
+        subject: Subject { source: row.text(1)?, kind: row.word(2)?, id: row.text(3)? },
+        also: row.opt_json(4)?.and_then(|also| serde_json::from_str(&also).ok()).unwrap_or_default(),
+        revision: row.count(5)?,
+        created_at: row.instant(6)?,
+        updated_at: row.instant(7)?,
+        item: merged.view(),
+    })
+}
+
+impl Store {
+    /// A record by its id. The id of a record that was joined into another one finds that one.
+    pub async fn record(&self, tenant: &str, id: i64) -> Result<Option<Record>> {
+        let sql = format!(
+            "select {COLUMNS} from record o join record r on r.id = coalesce(o.joined_into, o.id)
+             where o.tenant = $1 and o.id = $2"
+        );
+        self.db().fetch(sql, args![tenant, id]).await?.first().map(read).transpose()
+    }
+
+    /// A record by its subject, or by another id of its subject.
+    pub async fn record_of(&self, tenant: &str, subject: &Subject) -> Result<Option<Record>> {
+        let key = "o.tenant = $1 and o.source = $2 and o.kind = $3 and o.subject = $4";
+        let sql = format!(
+            "select {COLUMNS} from record o join record r on r.id = coalesce(o.joined_into, o.id) where {key}
+             union all
+             select {COLUMNS} from alias o join record r on r.id = o.record where {key}"
+        );
+        let values = args![tenant, &subject.source, subject.kind.word(), &subject.id];
+        self.db().fetch(sql, values).await?.first().map(read).transpose()
+    }
+
+    /// Calls, newest first by their beginning.
+    pub async fn calls(
+        &self,
+        tenant: &str,
+        filter: &CallFilter,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<Record>> {
+        let words = filter.text.as_ref().map(|text| text.to_lowercase());
+        let number = filter.number.as_ref().map(|number| digits(number)).filter(|digits| !digits.is_empty());
+        let part = |path: &str| format!("r.merged -> 'call' {path} = ?");
+        let filter = of_kind(tenant, Kind::Call)
+            .and_some("r.source = ?", filter.source.as_ref())
+            .and_some("r.at >= ?", filter.from)
+            .and_some("r.at < ?", filter.to)
+            .and_some(&part("->> 'phase'"), filter.phase.as_ref())
+            .and_some(&part("-> 'outcome' ->> 'v'"), filter.outcome.as_ref())
+            .and_some(&part("-> 'direction' ->> 'v'"), filter.direction.as_ref())
+            .and_some("r.numbers like ? escape '!'", number.map(|digits| anywhere(&digits)))
+            .and_some("r.agents like ? escape '!'", filter.agent.as_ref().map(|agent| anywhere(&format!(" {agent} "))))
+            .and_some(
+                "(r.words like ? escape '!' or r.numbers like ? escape '!')",
+                words.as_ref().map(|words| anywhere(words)),
+            );
+        self.listed(filter, after, limit).await
+    }
+
+    /// Records of one kind, newest first.
+    pub async fn records(&self, tenant: &str, kind: Kind, after: Option<&str>, limit: u32) -> Result<Page<Record>> {
+        self.listed(of_kind(tenant, kind), after, limit).await
+    }
+
+    async fn listed(&self, filter: Filter, after: Option<&str>, limit: u32) -> Result<Page<Record>> {
+        let limit = limit.clamp(1, LIMIT);
+        let after = after.and_then(|after| after.split_once('.'));
+        let after = after.and_then(|(at, id)| Some((at.parse::<i64>().ok()?, id.parse::<i64>().ok()?)));
+        let filter = match after {
+            Some((at, id)) => filter.and("r.at <= ?", at).and(&format!("(r.at < {at} or r.id < ?)"), id),
+            None => filter,
+        };
+        let (condition, values) = filter.done();
+        let sql = format!(
+            "select {COLUMNS} from record r where {condition} order by r.at desc, r.id desc limit {}",
+            limit + 1
+        );
+        let rows = self.db().fetch(sql, values).await?;
+        let item = |row: &Row| Ok((format!("{}.{}", row.int(9)?, row.int(0)?), read(row)?));
+        Ok(Page::of(rows.iter().map(item).collect::<Result<_>>()?, limit))
+    }
+}
+
+fn of_kind(tenant: &str, kind: Kind) -> Filter {
+    Filter::new("r.tenant = ?", tenant).and("r.joined_into is null and r.kind = ?", kind.word())
+}

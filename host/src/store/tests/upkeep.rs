@@ -1,0 +1,254 @@
+//! Jobs, grants, leases, commands, retention.
+
+use super::*;
+use crate::model::Session;
+use crate::model::session::Pairing;
+
+fn job(id: &str) -> Job {
+    Job { id: id.into(), kind: "sync".into(), parameters: r#"{"from":"2026-01-01"}"#.into() }
+}
+
+fn page(claimed: &ClaimedJob, next: Option<&[u8]>) -> PageDone {
+    PageDone {
+        claim: claimed.claim,
+        job: claimed.job.id.clone(),
+        next: next.map(<[u8]>::to_vec),
+        next_at: Instant::now(),
+        progress: vec![Progress { stage: "contacts".into(), processed: 10, total: Some(20), errors: 0 }],
+    }
+}
+
+fn grant(token: &str) -> Grant {
+    Grant {
+        token: token.into(),
+        expires_at: Instant::from_millis(1_800_000_000_000),
+        attributes: vec![("account".into(), "integrator".into())],
+    }
+}
+
+both! {
+    async fn a_job_is_read_page_by_page(bench) {
+        let store = bench.open().await;
+        let routes = to("crm");
+        let start = Intake { jobs: vec![job("full"), job("full")], ..intake(vec![ringing("a")], &routes) };
+        store.commit(start).await.unwrap();
+        assert!(!store.start_job("acme", "pbx", &job("full"), false).await.unwrap());
+
+        let first = store.claim_job("acme", "pbx", LEASE).await.unwrap().unwrap();
+        assert_eq!((first.cursor.as_deref(), &first.job, first.attempt), (None, &job("full"), 1));
+        assert!(store.claim_job("acme", "pbx", LEASE).await.unwrap().is_none());
+        let with_page = |claimed: &ClaimedJob, next: Option<&[u8]>, id: &str| Intake {
+            page: Some(page(claimed, next)),
+            ..intake(vec![ringing(id)], &routes)
+        };
+        store.commit(with_page(&first, Some(b"\0cursor\xff"), "b")).await.unwrap();
+        // The same page again, by a worker that has lost its claim: nothing of it is stored.
+        let lost = store.commit(with_page(&first, Some(b"other"), "lost")).await;
+        assert!(matches!(lost, Err(StoreError::Lost(_))));
+        assert_eq!(store.record_of("acme", &subject("lost")).await.unwrap(), None);
+
+        let second = store.claim_job("acme", "pbx", LEASE).await.unwrap().unwrap();
+        assert_eq!(second.cursor.as_deref(), Some(b"\0cursor\xff".as_slice()));
+        assert!(store.renew_job(&second, LEASE).await.unwrap());
+        assert!(store.fail_job(&second, "timeout", Some(Instant::now())).await.unwrap());
+        assert!(!store.fail_job(&second, "timeout", None).await.unwrap());
+        let third = store.claim_job("acme", "pbx", LEASE).await.unwrap().unwrap();
+        assert_eq!((third.attempt, third.cursor), (2, second.cursor));
+        let third = ClaimedJob { cursor: None, ..third };
+        store.commit(with_page(&third, None, "c")).await.unwrap();
+        assert!(store.claim_job("acme", "pbx", LEASE).await.unwrap().is_none());
+        assert_eq!(store.next_page("acme", "pbx").await.unwrap(), None);
+        let row = store.jobs("acme").await.unwrap().remove(0);
+        assert_eq!((row.state, row.progress[0].processed), (JobState::Done, 10));
+
+        assert!(!store.start_job("acme", "pbx", &job("full"), false).await.unwrap());
+        assert!(store.start_job("acme", "pbx", &job("full"), true).await.unwrap());
+        let anew = store.claim_job("acme", "pbx", LEASE).await.unwrap().unwrap();
+        assert_eq!((anew.cursor.as_deref(), anew.attempt), (None, 1));
+        store.fail_job(&anew, "no such account", None).await.unwrap();
+        assert_eq!(store.jobs("acme").await.unwrap()[0].why.as_deref(), Some("no such account"));
+    }
+
+    async fn a_lost_page_does_not_fail_its_neighbours(bench) {
+        let store = bench.open().await;
+        let routes = to("crm");
+        let ghost = ClaimedJob {
+            tenant: "acme".into(),
+            source: "pbx".into(),
+            job: job("ghost"),
+            cursor: None,
+            attempt: 1,
+            claim: 1,
+        };
+        let commits = (0..20).map(|n| {
+            let page = (n == 7).then(|| page(&ghost, None));
+            store.commit(Intake { page, ..intake(vec![ringing(&format!("c{n}"))], &routes) })
+        });
+        let outcomes = futures::future::join_all(commits).await;
+        assert_eq!(outcomes.iter().filter(|outcome| outcome.is_err()).count(), 1);
+        assert_eq!(store.last_seq("acme").await.unwrap(), 19);
+    }
+
+    async fn grants_are_sealed(bench) {
+        let store = bench.open().await;
+        assert_eq!(store.grant("acme", "crm").await.unwrap(), None);
+        store.put_grant("acme", "crm", &grant("tok-SECRET-1")).await.unwrap();
+        store.put_grant("acme", "crm", &grant("tok-SECRET-2")).await.unwrap();
+        assert_eq!(store.grant("acme", "crm").await.unwrap(), Some(grant("tok-SECRET-2")));
+        assert!(!format!("{:?}", grant("tok-SECRET-3")).contains("SECRET"));
+
+        let rows = store.db().fetch("select sealed from grant_", []).await.unwrap();
+        let sealed = rows[0].opt_bytes(0).unwrap().unwrap();
+        assert!(!sealed.windows(6).any(|bytes| bytes == b"SECRET"));
+        // Another tenant's row does not open here.
+        let copy = "insert into grant_ select 'other', use_, sealed, expires_at, updated_at from grant_";
+        store.db().execute(copy, []).await.unwrap();
+        assert!(matches!(store.grant("other", "crm").await, Err(StoreError::Sealed)));
+        store.close().await;
+        drop(store);
+        for file in std::fs::read_dir(bench.folder.path()).unwrap() {
+            let bytes = std::fs::read(file.unwrap().path()).unwrap();
+            assert!(!bytes.windows(6).any(|bytes| bytes == b"SECRET"));
+        }
+
+        let store = bench.open().await;
+        assert_eq!(store.grant("acme", "crm").await.unwrap(), Some(grant("tok-SECRET-2")));
+        store.close().await;
+        drop(store);
+        let other_key = Options { key: Some([1; 32]), ..bench.options() };
+        let store = Store::open(&bench.url, other_key).await.unwrap();
+        assert!(matches!(store.grant("acme", "crm").await, Err(StoreError::Sealed)));
+        store.drop_grant("acme", "crm").await.unwrap();
+        assert_eq!(store.grant("acme", "crm").await.unwrap(), None);
+    }
+
+    async fn the_key_file_is_its_owners_alone(bench) {
+        let store = bench.open().await;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = std::fs::metadata(bench.folder.path().join("grants.key")).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+        store.close().await;
+        drop(store);
+        std::fs::write(bench.folder.path().join("grants.key"), "short").unwrap();
+        let why = bench.try_open().await.err().unwrap().to_string();
+        assert!(why.contains("grants.key") && why.contains("64 hex digits"), "{why}");
+    }
+
+    async fn one_logs_in_at_a_time(bench) {
+        let store = bench.open().await;
+        let second = if bench.is_postgres() { bench.open().await } else { store.clone() };
+        let inside = Arc::new(std::sync::atomic::AtomicU32::new(0));
+        let mut tasks = tokio::task::JoinSet::new();
+        for n in 0..8 {
+            let (store, inside) = (if n % 2 == 0 { store.clone() } else { second.clone() }, inside.clone());
+            tasks.spawn(async move {
+                let lease = store.grant_lock("acme", "crm", LEASE).await.unwrap();
+                assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                inside.fetch_sub(1, Ordering::SeqCst);
+                if n % 3 == 0 {
+                    drop(lease);
+                } else {
+                    lease.release().await.unwrap();
+                }
+            });
+        }
+        while let Some(task) = tasks.join_next().await {
+            task.unwrap();
+        }
+    }
+
+    async fn a_right_ends_by_its_time(bench) {
+        let store = bench.open().await;
+        let held = store.lease("connection:acme:ami", Duration::from_millis(400)).await.unwrap().unwrap();
+        assert!(store.lease("connection:acme:ami", LEASE).await.unwrap().is_none());
+        assert!(store.lease("connection:acme:other", LEASE).await.unwrap().is_some());
+        tokio::time::sleep(Duration::from_millis(450)).await;
+        let taken = store.lease("connection:acme:ami", LEASE).await.unwrap().unwrap();
+        assert!(!held.renew(LEASE).await.unwrap());
+        held.release().await.unwrap();
+        assert!(taken.renew(LEASE).await.unwrap());
+    }
+
+    async fn a_command_is_carried_out_once(bench) {
+        let store = bench.open().await;
+        let begin = async |key: &str, request: &str| {
+            store.begin_command("acme", key, "pbx", "call.originate", request).await.unwrap()
+        };
+        assert_eq!(begin("k1", "{\"to\":1}").await, Begun::New);
+        let Begun::Before(row) = begin("k1", "{\"to\":1}").await else { panic!("asked before") };
+        assert_eq!((row.state, row.answer), (CommandState::Running, None));
+        assert!(matches!(begin("k1", "{\"to\":2}").await, Begun::Clash(_)));
+        store.end_command("acme", "k1", CommandState::Unknown, Some("{}")).await.unwrap();
+        let row = store.command("acme", "k1").await.unwrap().unwrap();
+        assert_eq!((row.state, row.answer.as_deref()), (CommandState::Unknown, Some("{}")));
+        assert_eq!(store.command("other", "k1").await.unwrap(), None);
+    }
+
+    async fn what_is_past_its_time_goes(bench) {
+        let store = bench.open().await;
+        let routes = to("crm");
+        let long_ago = Instant::now().before(Duration::from_secs(30 * 86_400));
+        for (n, received_at) in (0..10).map(|n| (n, if n < 6 { long_ago } else { Instant::now() })) {
+            let raw = Some(Raw { body: b"x".to_vec(), ..Raw::default() });
+            let intake = intake(vec![ended(&format!("c{n}"))], &routes);
+            store.commit(Intake { raw, received_at, ..intake }).await.unwrap();
+        }
+        for claimed in store.claim(&lane(), 5, LEASE).await.unwrap() {
+            let mut end = finished(&claimed, done("x"));
+            end.attempt.as_mut().unwrap().at = long_ago;
+            store.finish(vec![end]).await.unwrap();
+        }
+        store.begin_command("acme", "k", "pbx", "call.hangup", "{}").await.unwrap();
+        let day = Some(Duration::from_secs(86_400));
+        let none = store.sweep("acme", &Retention::default(), 100).await.unwrap();
+        assert_eq!(none, Swept::default());
+        let all = Retention { intake: day, events: day, attempts: day, deliveries: day, records: day, commands: day };
+        assert_eq!(store.sweep("other", &all, 100).await.unwrap(), Swept::default());
+        let first = store.sweep("acme", &all, 4).await.unwrap();
+        assert_eq!((first.intake, first.events, first.attempts), (4, 4, 4));
+        assert!(first.is_full(4));
+        let second = store.sweep("acme", &all, 4).await.unwrap();
+        assert_eq!((second.intake, second.events, second.attempts), (2, 2, 1));
+        // Of the old records, the one that is still owed to a sink stays.
+        let records = first.records + second.records + store.sweep("acme", &all, 4).await.unwrap().records;
+        assert_eq!(records, 5);
+        assert!(store.record_of("acme", &subject("c5")).await.unwrap().is_some());
+        assert!(store.record_of("acme", &subject("c0")).await.unwrap().is_none());
+        assert_eq!(store.deliveries("acme", &DeliveryFilter::default(), None, 100).await.unwrap().items.len(), 5);
+        assert_eq!(store.intake("acme", &IntakeFilter::default(), None, 100).await.unwrap().items.len(), 4);
+        // Numbers are never given twice, whatever was removed.
+        let none = Retention { events: Some(Duration::ZERO), intake: Some(Duration::ZERO), ..Retention::default() };
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        store.sweep("acme", &none, 100).await.unwrap();
+        let next = store.commit(intake(vec![ended("next")], &routes)).await.unwrap();
+        assert_eq!((next.events[0].seq, next.records[0]), (11, 11));
+    }
+
+    async fn a_code_for_pairing_is_not_kept(bench) {
+        let store = bench.open().await;
+        let pairing = |code: &str, expires_at| Session {
+            state: Some("pairing".into()),
+            pairing: Some(Pairing { expires_at, code: code.into() }),
+            ..Session::default()
+        };
+        let sighting = |id: &str, session| Observation { item: Item::Session(session), ..ringing(id) };
+        let soon = Instant::now().after(Duration::from_secs(60));
+        let past = Instant::from_millis(1_700_000_000_000).unwrap();
+        let observations = vec![sighting("new", pairing("code-new", soon)), sighting("old", pairing("code-old", past))];
+        let committed = store.commit(intake(observations, &to("crm"))).await.unwrap();
+        assert!(serde_json::to_string(&*committed.events[0]).unwrap().contains("code-new"), "shown as it happens");
+        let page = store.events_since("acme", 0, 10, &EventFilter::default()).await.unwrap();
+        assert!(!serde_json::to_string(&page.events[0]).unwrap().contains("code-"), "and not again");
+        store.sweep("acme", &Retention::default(), 10).await.unwrap();
+        let kept = |record: Option<Record>| match record.unwrap().item {
+            Item::Session(session) => session.pairing.is_some(),
+            _ => panic!("a session"),
+        };
+        assert!(kept(store.record("acme", committed.records[0]).await.unwrap()));
+        assert!(!kept(store.record("acme", committed.records[1]).await.unwrap()));
+    }
+}

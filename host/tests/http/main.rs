@@ -1,0 +1,9 @@
+//! The hub's HTTP face and its live feed, over a real store and a real listener.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
+
+mod api;
+mod auth;
+mod fan_out;
+mod fixture;
+mod live;
+mod problems;

@@ -1,0 +1,70 @@
+//! All that a component sees of the world.
+
+use serde::de::DeserializeOwned;
+
+use crate::http::{Error, Request, Response};
+use crate::types::{Failure, Grant, Instant};
+
+pub use crate::bindings::base::cordboard::hub::host::{Content, Level};
+
+/// All that a component sees of the world: the hub, or whatever plays it in a test.
+pub trait Host {
+    /// This use's settings as JSON, secrets put in. `settings_as` parses them.
+    fn settings(&self) -> &str;
+
+    /// The grant that `Grants::issue` made last.
+    fn grant(&self) -> Option<Grant>;
+
+    /// Writes one line to the hub's log.
+    fn log(&self, level: Level, message: &str);
+
+    /// Milliseconds since 1970.
+    fn now(&self) -> Instant;
+
+    /// Fills `bytes` with random ones, fit for secrets.
+    fn random(&self, bytes: &mut [u8]);
+
+    /// Sends a request and waits for the whole answer. Every status is an answer; redirects are not followed.
+    fn send(&self, request: Request) -> Result<Response, Error>;
+
+    /// Fetches a file by its link; longer than `limit` bytes is a failure.
+    fn fetch(&self, url: &str, limit: u64) -> Result<Content, Failure>;
+}
+
+/// Settings that are not what the component expects: they slipped past its own schema.
+#[derive(Debug, thiserror::Error)]
+#[error("the settings do not fit: {0}")]
+pub struct SettingsError(#[from] serde_json::Error);
+
+impl From<SettingsError> for Failure {
+    fn from(error: SettingsError) -> Self {
+        Failure::Misconfigured(error.to_string())
+    }
+}
+
+impl dyn Host + '_ {
+    /// This use's settings, parsed.
+    pub fn settings_as<T: DeserializeOwned>(&self) -> Result<T, SettingsError> {
+        Ok(serde_json::from_str(self.settings())?)
+    }
+
+    /// Logs what only a developer wants to know.
+    pub fn debug(&self, message: impl AsRef<str>) {
+        self.log(Level::Debug, message.as_ref());
+    }
+
+    /// Logs what is worth knowing.
+    pub fn info(&self, message: impl AsRef<str>) {
+        self.log(Level::Info, message.as_ref());
+    }
+
+    /// Logs what a person should look at some time.
+    pub fn warn(&self, message: impl AsRef<str>) {
+        self.log(Level::Warn, message.as_ref());
+    }
+
+    /// Logs what a person should look at now.
+    pub fn error(&self, message: impl AsRef<str>) {
+        self.log(Level::Error, message.as_ref());
+    }
+}

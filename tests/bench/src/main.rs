@@ -1,0 +1,77 @@
+//! How fast the hub is, beside what is bare, in one run: `cargo xtask bench`.
+//!
+//! The hub is its own binary as it is shipped, in a process of its own, and so is each bare server; they take turns. What
+//! is generated and what is played runs here, on the same cores.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks to its terminal")]
+
+mod bare_hooks;
+mod bare_sockets;
+mod child;
+mod decode;
+mod deliveries;
+mod frames;
+mod load;
+mod sockets;
+mod start;
+mod table;
+mod webhooks;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+
+use table::Row;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// What can be measured alone.
+const ROWS: [&str; 6] = ["webhooks", "decode", "deliveries", "live", "sockets", "start"];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let outcome = runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(run(&arguments)));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("bench: {why:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: &[String]) -> Result<()> {
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["bare-hooks", store] => return bare_hooks::serve(store).await,
+        ["bare-sockets", length] => return bare_sockets::serve(length.parse()?).await,
+        _ => {}
+    }
+    if let Some(unknown) = arguments.iter().find(|row| !ROWS.contains(&row.as_str())) {
+        bail!("there is no row `{unknown}`: there are {}", ROWS.join(", "));
+    }
+    let mut rows = Vec::new();
+    for name in ROWS {
+        if arguments.is_empty() || arguments.iter().any(|wanted| wanted == name) {
+            let began = Instant::now();
+            eprintln!("▸ measuring {name}");
+            rows.extend(measured(name).await?);
+            eprintln!("  {:.0} s", began.elapsed().as_secs_f64());
+        }
+    }
+    table::print(&rows);
+    Ok(())
+}
+
+async fn measured(name: &str) -> Result<Vec<Row>> {
+    match name {
+        "webhooks" => webhooks::measure().await,
+        "decode" => decode::measure().await,
+        "deliveries" => deliveries::measure().await,
+        "live" => sockets::latency().await,
+        "sockets" => sockets::fan_out().await,
+        _ => start::measure().await,
+    }
+}

@@ -1,0 +1,261 @@
+//! Live sockets: how soon a frame is there after its webhook, and how fast one event comes to many.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use cordboard_tests::hub::{Hub, Setup};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::child::Bare;
+use crate::frames::Frames;
+use crate::load::{self, Connection};
+use crate::table::{Row, percentile};
+
+/// A webhook's way to the sockets takes no longer, or something is broken.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The sockets of the row about latency.
+const LISTENERS: usize = 1_000;
+
+/// How many webhooks it takes.
+const WEBHOOKS: usize = 200;
+
+/// How long each server is measured at a time, and how often.
+const TURN: Duration = Duration::from_millis(1_500);
+const TURNS: usize = 2;
+
+/// One webhook at a time, to all sockets.
+pub async fn latency() -> Result<Vec<Row>> {
+    let hub = hub().await;
+    let server = Server::hub(&hub);
+    let mut late = load::alone(move || async move {
+        let mut listeners = Listeners::open(&server, LISTENERS).await?;
+        for _ in 0..WEBHOOKS {
+            listeners.event().await?;
+            // Calls come one by one: the hub is at rest between two.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Ok(listeners.late())
+    })
+    .await?;
+    // Those that the first events waited for warm caches.
+    let (half, most) = (percentile(&mut late, 50) / 1000.0, percentile(&mut late, 99) / 1000.0);
+    let what = format!("webhook in → frame, at each of {LISTENERS} sockets");
+    Ok(vec![Row::below(format!("{what}: p50"), "ms", half, 25.0), Row::below(format!("{what}: p99"), "ms", most, 25.0)])
+}
+
+/// The next event when everybody has the last.
+pub async fn fan_out() -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for sockets in [1_000, 5_000] {
+        let hub = hub().await;
+        let ours = Server::hub(&hub);
+        let length = load::alone({
+            let ours = ours.clone();
+            move || async move {
+                let mut one = Listeners::open(&ours, 1).await?;
+                one.event().await?;
+                Ok(one.shared.length.load(Ordering::Relaxed))
+            }
+        })
+        .await?;
+        let bare = Bare::start(&["bare-sockets", &length.to_string()]).await?;
+        let theirs = Server::bare(&bare)?;
+        let (hub, bare) = load::alone(move || async move {
+            let mut ours = Listeners::open(&ours, sockets).await?;
+            let mut theirs = Listeners::open(&theirs, sockets).await?;
+            ours.event().await?;
+            theirs.event().await?;
+            let (mut hub, mut bare) = (0.0, 0.0);
+            for _ in 0..TURNS {
+                hub += ours.rate(TURN).await? / TURNS as f64;
+                bare += theirs.rate(TURN).await? / TURNS as f64;
+            }
+            Ok((hub, bare))
+        })
+        .await?;
+        rows.push(Row::share(format!("one event to {sockets} sockets"), "frames/s", hub, bare, 0.7));
+    }
+    Ok(rows)
+}
+
+async fn hub() -> Hub {
+    let mut setup = Setup::vtiger("http://127.0.0.1:1");
+    setup.tenant = crate::webhooks::TENANT.to_owned();
+    Hub::start(setup).await
+}
+
+/// Who sends frames, and how it is made to.
+#[derive(Clone)]
+struct Server {
+    address: SocketAddr,
+    request: String,
+    bell: Option<SocketAddr>,
+}
+
+impl Server {
+    fn hub(hub: &Hub) -> Self {
+        let header = format!("Authorization: Bearer {}\r\n", hub.token("supervisor", "bench"));
+        Server { address: hub.address(), request: upgrade("/v1/live", &header), bell: None }
+    }
+
+    fn bare(bare: &Bare) -> Result<Self> {
+        let [address, bell] = bare.said.as_slice() else { anyhow::bail!("the bare server said {:?}", bare.said) };
+        Ok(Server { address: address.parse()?, request: upgrade("/", ""), bell: Some(bell.parse()?) })
+    }
+}
+
+fn upgrade(path: &str, header: &str) -> String {
+    format!(
+        "GET {path} HTTP/1.1\r\nHost: hub\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{header}\r\n"
+    )
+}
+
+/// What all sockets write down together.
+struct Shared {
+    got: AtomicUsize,
+    wanted: AtomicUsize,
+    length: AtomicUsize,
+    there: Notify,
+    late: Mutex<(Instant, Vec<u32>)>,
+}
+
+/// Open sockets, and the way to send an event.
+struct Listeners {
+    shared: Arc<Shared>,
+    bell: Bell,
+    sockets: usize,
+    sent: usize,
+    _tasks: JoinSet<()>,
+}
+
+enum Bell {
+    Webhook(Box<Connection>),
+    Byte(TcpStream),
+}
+
+impl Listeners {
+    async fn open(server: &Server, sockets: usize) -> Result<Self> {
+        let shared = Arc::new(Shared {
+            got: AtomicUsize::new(0),
+            wanted: AtomicUsize::new(sockets),
+            length: AtomicUsize::new(0),
+            there: Notify::new(),
+            late: Mutex::new((Instant::now(), Vec::new())),
+        });
+        let mut tasks = JoinSet::new();
+        for _ in 0..sockets {
+            let (stream, rest) = opened(server).await?;
+            tasks.spawn(follow(stream, rest, shared.clone()));
+        }
+        let bell = match server.bell {
+            Some(bell) => Bell::Byte(TcpStream::connect(bell).await?),
+            None => Bell::Webhook(Box::new(Connection::open(server.address).await?)),
+        };
+        let listeners = Listeners { shared, bell, sockets, sent: 0, _tasks: tasks };
+        // Each is greeted.
+        listeners.everybody().await?;
+        listeners.shared.late.lock().unwrap_or_else(PoisonError::into_inner).1.clear();
+        Ok(listeners)
+    }
+
+    /// Sends one event and waits until everybody has it.
+    async fn event(&mut self) -> Result<()> {
+        static CALL: AtomicUsize = AtomicUsize::new(0);
+        self.sent += 1;
+        self.shared.wanted.fetch_add(self.sockets, Ordering::Relaxed);
+        let request = load::ringing(CALL.fetch_add(1, Ordering::Relaxed));
+        self.shared.late.lock().unwrap_or_else(PoisonError::into_inner).0 = Instant::now();
+        let all = everybody(&self.shared);
+        match &mut self.bell {
+            Bell::Byte(stream) => {
+                stream.write_all(b"!").await?;
+                all.await?;
+            }
+            Bell::Webhook(connection) => {
+                let (status, all) = tokio::join!(connection.ask(&request), all);
+                ensure!(status? == 200, "the webhook was not taken");
+                all?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn everybody(&self) -> Result<()> {
+        everybody(&self.shared).await
+    }
+
+    /// Frames in a second.
+    async fn rate(&mut self, time: Duration) -> Result<f64> {
+        let (began, before) = (Instant::now(), self.sent);
+        while began.elapsed() < time {
+            self.event().await?;
+        }
+        Ok(((self.sent - before) * self.sockets) as f64 / began.elapsed().as_secs_f64())
+    }
+
+    /// How late each frame was, in microseconds after the webhook was sent.
+    fn late(&self) -> Vec<u32> {
+        std::mem::take(&mut self.shared.late.lock().unwrap_or_else(PoisonError::into_inner).1)
+    }
+}
+
+async fn everybody(shared: &Shared) -> Result<()> {
+    let there = async {
+        while shared.got.load(Ordering::Relaxed) < shared.wanted.load(Ordering::Relaxed) {
+            shared.there.notified().await;
+        }
+    };
+    let all = timeout(PATIENCE, there).await;
+    all.with_context(|| {
+        format!("{} frames of {}", shared.got.load(Ordering::Relaxed), shared.wanted.load(Ordering::Relaxed))
+    })
+}
+
+async fn opened(server: &Server) -> Result<(TcpStream, Vec<u8>)> {
+    let mut stream = TcpStream::connect(server.address).await?;
+    stream.write_all(server.request.as_bytes()).await?;
+    let mut answer = Vec::new();
+    loop {
+        ensure!(stream.read_buf(&mut answer).await? > 0, "a socket was refused: {}", String::from_utf8_lossy(&answer));
+        if let Some(at) = answer.windows(4).position(|window| window == b"\r\n\r\n") {
+            ensure!(answer.starts_with(b"HTTP/1.1 101"), "a socket was refused: {}", String::from_utf8_lossy(&answer));
+            return Ok((stream, answer.split_off(at + 4)));
+        }
+    }
+}
+
+async fn follow(mut stream: TcpStream, rest: Vec<u8>, shared: Arc<Shared>) {
+    let mut frames = Frames::default();
+    let mut note = |bytes: &[u8]| {
+        let (texts, length) = frames.read(bytes);
+        if texts == 0 {
+            return;
+        }
+        {
+            let mut late = shared.late.lock().unwrap_or_else(PoisonError::into_inner);
+            let micros = u32::try_from(late.0.elapsed().as_micros()).unwrap_or(u32::MAX);
+            late.1.extend(std::iter::repeat_n(micros, texts));
+        }
+        shared.length.store(length, Ordering::Relaxed);
+        let got = shared.got.fetch_add(texts, Ordering::Relaxed) + texts;
+        if got >= shared.wanted.load(Ordering::Relaxed) {
+            shared.there.notify_one();
+        }
+    };
+    note(&rest);
+    let mut buffer = vec![0; 2048];
+    while let Ok(read) = stream.read(&mut buffer).await
+        && read > 0
+    {
+        note(&buffer[..read]);
+    }
+}

@@ -1,0 +1,178 @@
+//! The side of sources: webhooks, a line protocol, pages, commands.
+
+use std::collections::VecDeque;
+
+use cordboard_sdk::prelude::*;
+use serde::Deserialize;
+
+use crate::Everything;
+
+#[derive(Deserialize)]
+struct Settings {
+    #[serde(default)]
+    secret: String,
+}
+
+/// The body of a webhook.
+#[derive(Deserialize)]
+struct Notice {
+    id: String,
+    phase: String,
+}
+
+impl Webhook for Everything {
+    /// Takes `{"id": …, "phase": …}` and answers 202 with the call's id.
+    fn receive(host: &dyn Host, request: Incoming) -> Result<Accepted, Refusal> {
+        let settings: Settings = host.settings_as().map_err(|error| Refusal::Other(error.to_string()))?;
+        if request.header("x-secret") != Some(&settings.secret) {
+            return Err(Refusal::Unauthenticated("the header X-Secret is not the secret".to_owned()));
+        }
+        match request.query.as_deref() {
+            Some("ignore") => return Err(Refusal::Ignored("asked to".to_owned())),
+            Some("stranger") => return Err(Refusal::NotMine("asked to".to_owned())),
+            _ => {}
+        }
+        let notice: Notice =
+            serde_json::from_slice(&request.body).map_err(|error| Refusal::malformed("", error.to_string()))?;
+        let observation = sighting(&notice.id, &notice.phase)
+            .ok_or_else(|| Refusal::malformed("/phase", format!("`{}` is no phase", notice.phase)))?;
+        Ok(Accepted {
+            observations: vec![observation],
+            jobs: vec![Job { id: "all".to_owned(), kind: "sync".to_owned(), parameters: "{}".to_owned() }],
+            reply: Some(Reply::text(202, notice.id)),
+        })
+    }
+}
+
+fn sighting(id: &str, phase: &str) -> Option<Observation> {
+    let phase = match phase {
+        "ringing" => CallPhase::Ringing,
+        "answered" => CallPhase::Answered,
+        "ended" => CallPhase::Ended,
+        _ => return None,
+    };
+    Some(Observation::of(id, Call { phase: Some(phase), ..Call::default() }))
+}
+
+/// What is known of a connection that speaks lines: `CALL id phase`, `OK id`, `BYE`.
+#[derive(Default)]
+pub struct Line {
+    unread: Vec<u8>,
+    waiting: VecDeque<String>,
+}
+
+impl Connection for Everything {
+    type Session = Line;
+
+    fn target(_host: &dyn Host) -> Result<Address, Failure> {
+        Ok(Address { host: "pbx.test".to_owned(), port: 5038, tls: true })
+    }
+}
+
+impl Dialog for Line {
+    fn begin(_host: &dyn Host) -> Self {
+        Self::default()
+    }
+
+    fn handle(&mut self, _host: &dyn Host, _now: Instant, inputs: Vec<Input>) -> Vec<Action> {
+        inputs.into_iter().flat_map(|input| self.handle_one(input)).collect()
+    }
+}
+
+impl Line {
+    fn handle_one(&mut self, input: Input) -> Vec<Action> {
+        match input {
+            Input::Opened => vec![
+                Action::Send(b"HELLO\n".to_vec()),
+                Action::SetTimer(Timer { number: 1, after: 30_000 }),
+                Action::Status("connected".to_owned()),
+            ],
+            Input::Bytes(bytes) => {
+                self.unread.extend(bytes);
+                self.lines()
+            }
+            Input::Timer(number) => {
+                vec![Action::Send(b"PING\n".to_vec()), Action::SetTimer(Timer { number, after: 30_000 })]
+            }
+            Input::Closed(_) => {
+                self.unread.clear();
+                let unknown =
+                    |command| answer(command, Ok(CommandOutcome::Unknown("the connection is gone".to_owned())));
+                let mut actions = vec![Action::CancelTimer(1)];
+                actions.extend(self.waiting.drain(..).map(unknown));
+                actions
+            }
+            Input::Command(command) => {
+                let line = format!("DO {} {}\n", command.id, command.name);
+                self.waiting.push_back(command.id);
+                vec![Action::Send(line.into_bytes())]
+            }
+            Input::Other(_) => vec![],
+        }
+    }
+
+    /// What whole lines say; the rest waits for more bytes.
+    fn lines(&mut self) -> Vec<Action> {
+        let mut actions = Vec::new();
+        while let Some(end) = self.unread.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.unread.drain(..=end).collect();
+            let line = String::from_utf8_lossy(&line);
+            match line.split_whitespace().collect::<Vec<_>>()[..] {
+                ["CALL", id, phase] => actions.extend(sighting(id, phase).map(Action::Observe)),
+                ["OK", id] => {
+                    self.waiting.retain(|waiting| waiting != id);
+                    actions.push(answer(id.to_owned(), Ok(CommandOutcome::Done("{}".to_owned()))));
+                }
+                ["BYE"] => {
+                    let why = "the other side says goodbye".to_owned();
+                    actions.push(Action::Reconnect(Reconnect { why, misconfigured: false }));
+                }
+                _ => {}
+            }
+        }
+        actions
+    }
+}
+
+fn answer(command: String, result: Result<CommandOutcome, Failure>) -> Action {
+    Action::Answer(CommandAnswer { command, result })
+}
+
+impl Pull for Everything {
+    /// Five contacts, two on a page; the cursor is how many were read.
+    fn next(_host: &dyn Host, job: Job, cursor: Option<Vec<u8>>) -> Result<Page, Failure> {
+        if job.kind != "sync" {
+            return Err(Failure::rejected("unknown-job", format!("`{}` is no job of this source", job.kind)));
+        }
+        let read = cursor.and_then(|cursor| cursor.first().copied()).unwrap_or(0);
+        let end = (read + 2).min(5);
+        let contact = |number: u8| {
+            Observation::of(
+                format!("contact-{number}"),
+                Contact { name: Some(format!("No. {number}")), ..Contact::default() },
+            )
+        };
+        Ok(Page {
+            observations: (read..end).map(contact).collect(),
+            next: (end < 5).then(|| vec![end]),
+            after: None,
+            progress: vec![Progress {
+                stage: "contacts".to_owned(),
+                processed: u32::from(end),
+                total: Some(5),
+                errors: 0,
+            }],
+        })
+    }
+}
+
+impl Commands for Everything {
+    fn perform(_host: &dyn Host, command: Command) -> Result<CommandOutcome, Failure> {
+        match command.name.as_str() {
+            "call.originate" => Ok(CommandOutcome::Accepted(Some(format!("call-{}", command.id)))),
+            "message.send" => Ok(CommandOutcome::Done(command.arguments)),
+            "call.hangup" => Ok(CommandOutcome::Unknown("no answer".to_owned())),
+            other => Err(Failure::rejected("unknown-command", format!("`{other}` is no command of this source"))),
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The demo that `cargo xtask run` shows: the hub on its embedded store, a Vtiger played honestly, and a PBX that posts
+//! signed webhooks.
+#![expect(clippy::print_stdout, reason = "it speaks to the person who started it")]
+
+use std::error::Error;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, Stdio};
+use std::time::Duration;
+
+use cordboard_tests::hub::{KEY, Setup, TOKENS};
+use cordboard_tests::pbx::{self, PbxCall};
+use cordboard_tests::vtiger::FakeVtiger;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+
+/// Where the hub listens, and the Vtiger.
+const HUB: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8420);
+const CRM: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8421);
+
+/// Between two things that happen to a call.
+const PACE: Duration = Duration::from_secs(4);
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
+    let [program, components, folder] = arguments.as_slice() else {
+        eprint("demo PROGRAM COMPONENTS FOLDER: start it with `cargo xtask run`");
+        return ExitCode::FAILURE;
+    };
+    match run(program, components, folder).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprint(&format!("cargo xtask run: {why}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(program: &Path, components: &Path, folder: &Path) -> Outcome<()> {
+    let taken = |what: &str, address: SocketAddr, why: std::io::Error| match why.kind() {
+        std::io::ErrorKind::AddrInUse => format!(
+            "port {} is taken, and the demo's {what} needs it: is another demo running? Stop that one first",
+            address.port()
+        ),
+        _ => format!("cannot listen on {address}: {why}"),
+    };
+    // A second provider would only be installed by a second call.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    drop(TcpListener::bind(HUB).await.map_err(|why| taken("hub", HUB, why))?);
+    let listener = TcpListener::bind(CRM).await.map_err(|why| taken("Vtiger", CRM, why))?;
+    let crm = FakeVtiger::serve(listener)?;
+    prepare(folder, components, &crm)?;
+    let environment = environment(&crm);
+    let mut hub = start(program, folder, &environment)?;
+    let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()?;
+    ready(&http, &mut hub, folder).await?;
+    let token = token(program, folder, &environment).await?;
+    greet(&crm, &token, program, folder);
+    let ended = tokio::select! {
+        told = tokio::signal::ctrl_c() => told.map_err(Into::into),
+        ended = hub.wait() => {
+            let log = folder.join("hub.log");
+            Err(format!("the hub ended by itself ({}); see {}", ended?, log.display()).into())
+        }
+        failed = play(&http, &crm) => failed,
+    };
+    println!("\nStopping …");
+    stop(&mut hub).await;
+    ended
+}
+
+/// A folder of its own, new at every start: the Vtiger forgets everything too.
+fn prepare(folder: &Path, components: &Path, crm: &FakeVtiger) -> Outcome<()> {
+    let within = |why: std::io::Error| format!("{}: {why}", folder.display());
+    let data = folder.join("data");
+    for file in ["cordboard.db", "cordboard.db-wal", "cordboard.db-shm"] {
+        if let Err(why) = std::fs::remove_file(data.join(file))
+            && why.kind() != std::io::ErrorKind::NotFound
+        {
+            return Err(within(why).into());
+        }
+    }
+    std::fs::create_dir_all(folder.join("tenants")).map_err(within)?;
+    let hub = format!(
+        "listen = \"{HUB}\"\ncomponents = \"{}\"\n\n[auth]\nsecret = {{ env = \"CORDBOARD_JWT_SECRET\" }}\n\n\
+         [keys]\nencryption = {{ env = \"CORDBOARD_KEY\" }}\n",
+        components.display()
+    );
+    std::fs::write(folder.join("cordboard.toml"), hub).map_err(within)?;
+    std::fs::write(folder.join("tenants/acme.toml"), Setup::vtiger(&crm.url()).tenant).map_err(within)?;
+    let mut world = crm.world();
+    for (n, name) in ["Inés Ortega", "Jon Etxea", "Marta Gil"].iter().enumerate() {
+        let (first, last) = name.split_once(' ').unwrap_or_default();
+        world.add("Contacts", 5, &[("firstname", first), ("lastname", last), ("mobile", &PbxCall::number(n).from)]);
+    }
+    Ok(())
+}
+
+fn environment(crm: &FakeVtiger) -> Vec<(String, String)> {
+    let mut environment = Setup::vtiger(&crm.url()).environment;
+    environment.push(("CORDBOARD_JWT_SECRET".to_owned(), TOKENS.to_owned()));
+    environment.push(("CORDBOARD_KEY".to_owned(), KEY.to_owned()));
+    environment
+}
+
+fn start(program: &Path, folder: &Path, environment: &[(String, String)]) -> Outcome<Child> {
+    let log = std::fs::File::create(folder.join("hub.log"))?;
+    let mut command = Command::new(program);
+    command.arg("serve").arg("--config").arg(folder).envs(environment.iter().cloned());
+    command.stdin(Stdio::null()).stderr(log).kill_on_drop(true);
+    Ok(command.spawn().map_err(|why| format!("{}: {why}", program.display()))?)
+}
+
+async fn ready(http: &reqwest::Client, hub: &mut Child, folder: &Path) -> Outcome<()> {
+    println!("▸ starting the hub (the first time it compiles the components)");
+    loop {
+        if http.get(format!("http://{HUB}/readyz")).send().await.is_ok_and(|answer| answer.status().is_success()) {
+            return Ok(());
+        }
+        if hub.try_wait()?.is_some() {
+            let log = std::fs::read_to_string(folder.join("hub.log")).unwrap_or_default();
+            return Err(format!("the hub does not start:\n{log}").into());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn token(program: &Path, folder: &Path, environment: &[(String, String)]) -> Outcome<String> {
+    let mut command = Command::new(program);
+    command.args(["token", "--tenant", "acme", "--role", "admin", "--config"]).arg(folder);
+    let output = command.envs(environment.iter().cloned()).output().await?;
+    match output.status.success() {
+        true => Ok(String::from_utf8(output.stdout)?.trim().to_owned()),
+        false => Err(String::from_utf8_lossy(&output.stderr).into_owned().into()),
+    }
+}
+
+fn greet(crm: &FakeVtiger, token: &str, program: &Path, folder: &Path) {
+    let (program, folder) = (program.display(), folder.display());
+    println!(
+        r#"
+Cordboard runs. A PBX posts a signed webhook every few seconds, and the calls go to a Vtiger.
+
+  hub        http://{HUB}          its API: http://{HUB}/docs
+  live feed  ws://{HUB}/v1/live    (subprotocols: cordboard.v1, bearer.<token>)
+  Vtiger     {crm}       played, with the answers of the real 8.4
+  log        {folder}/hub.log
+  tenant     {folder}/tenants/acme.toml    change it while the hub runs
+
+  export TOKEN={token}
+
+Try next, in another terminal:
+
+  curl -s -H "Authorization: Bearer $TOKEN" http://{HUB}/v1/calls
+  curl -s -H "Authorization: Bearer $TOKEN" http://{HUB}/v1/deliveries
+  CORDBOARD_TOKEN=$TOKEN {program} events --follow --url http://{HUB}
+  CORDBOARD_TOKEN=$TOKEN {program} deliveries list --url http://{HUB}
+
+  # a call of your own, signed as a PBX does it
+  BODY='{{"call_uuid":"mine-1","from":"+34600000001","to":"101","direction":"inbound","status":"completed","start_time":"2026-11-21T09:10:20Z","end_time":"2026-11-21T09:12:45Z"}}'
+  curl -s -X POST http://{HUB}/webhook/call -d "$BODY" \
+    -H "X-Signature: $(printf %s "$BODY" | openssl dgst -sha256 -hmac '{secret}' -r | cut -d' ' -f1)"
+
+Ctrl-C ends everything.
+"#,
+        crm = crm.url(),
+        secret = pbx::SECRET,
+    );
+}
+
+/// Call after call, until somebody stops it.
+async fn play(http: &reqwest::Client, crm: &FakeVtiger) -> Outcome<()> {
+    for n in 0.. {
+        let call = PbxCall { id: format!("demo-{n}"), ..PbxCall::number(n % 5) };
+        for (what, body) in [("rings", call.ringing()), ("is answered", call.answered()), ("has ended", call.ended())] {
+            post(http, &body).await?;
+            println!("{} {what}; calls in Vtiger: {}", call.id, crm.count("PBXManager"));
+            tokio::time::sleep(PACE).await;
+        }
+    }
+    Ok(())
+}
+
+async fn post(http: &reqwest::Client, body: &Value) -> Outcome<()> {
+    let body = body.to_string();
+    let request = http.post(format!("http://{HUB}/webhook/call"));
+    let signature = pbx::signature(pbx::SECRET, body.as_bytes());
+    let answer = request.header("x-signature", signature).body(body).send().await?;
+    answer.error_for_status()?;
+    Ok(())
+}
+
+/// Ctrl-C has reached the hub too; any other end is told to it.
+async fn stop(hub: &mut Child) {
+    if let Some(pid) = hub.id() {
+        let _ = Command::new("kill").args(["-TERM", &pid.to_string()]).status().await;
+    }
+    if tokio::time::timeout(Duration::from_secs(12), hub.wait()).await.is_err() {
+        let _ = hub.kill().await;
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the last word of a demo that does not start")]
+fn eprint(text: &str) {
+    eprintln!("{text}");
+}

@@ -1,0 +1,13 @@
+//! The outside systems that Cordboard talks to, played honestly, and the suites that need them.
+//!
+//! A fake refuses what the real system refuses, with the real system's words, and is held to recorded exchanges.
+//! Nothing here is part of the product.
+
+pub mod built;
+pub mod database;
+pub mod hub;
+pub mod live;
+pub mod pbx;
+pub mod proxy;
+pub mod vtiger;
+pub mod web;

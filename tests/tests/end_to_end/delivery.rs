@@ -1,0 +1,160 @@
+//! Deliveries to a CRM that is down, slow, forgetful, or says no.
+
+use std::time::Duration;
+
+use cordboard_tests::database::Database;
+use cordboard_tests::pbx::PbxCall;
+use cordboard_tests::vtiger::Fault;
+use cordboard_tests::web::Web;
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::world::{EVERYTHING, World, routed, until};
+
+async fn down_and_up(world: World) {
+    world.crm.faults().down(Fault::Page(502));
+    let calls: Vec<PbxCall> = (0..20).map(PbxCall::number).collect();
+    for call in &calls {
+        world.post(&call.ringing()).await;
+    }
+    let tried = || world.crm.faults().log().iter().any(|asked| asked.answer == "502");
+    until("the hub has tried", tried).await;
+    for call in &calls {
+        world.post(&call.answered()).await;
+        world.post(&call.ended()).await;
+    }
+    assert_eq!(world.crm.count("PBXManager"), 0);
+    // The second try from here on is one that saw the end of all calls.
+    let failed = || world.crm.faults().log().iter().filter(|asked| asked.answer == "502").count();
+    let before = failed();
+    until("two more tries", || failed() >= before + 2).await;
+    world.crm.faults().up();
+    world.settled("done").await;
+    for call in &calls {
+        let row = world.call(&call.id).unwrap();
+        assert_eq!((row["callstatus"].as_str(), row["totalduration"].as_str()), ("completed", "145"), "{row:#?}");
+        assert_eq!(world.crm.faults().creates_of(&call.id), 1);
+    }
+    assert_eq!(world.crm.count("PBXManager"), calls.len(), "nothing else");
+    assert_eq!(world.crm.faults().count("revise"), 0, "the newest state goes at once, not one state after the other");
+}
+
+#[tokio::test]
+async fn a_crm_that_was_down_gets_the_newest_state_once() {
+    down_and_up(World::with(|setup| routed(setup, EVERYTHING)).await).await;
+}
+
+#[tokio::test]
+async fn a_crm_that_was_down_gets_the_newest_state_once_on_postgresql() {
+    let Some(database) = Database::create().await else { return };
+    down_and_up(World::on(database, |setup| routed(setup, EVERYTHING)).await).await;
+}
+
+#[tokio::test]
+async fn a_create_without_an_answer_is_looked_up_before_the_next() {
+    let world = World::with(|mut setup| {
+        setup.tenant = setup.tenant.replace("[sinks.crm]\n", "[sinks.crm]\ntimeout = \"2s\"\n");
+        setup
+    })
+    .await;
+    // One create hangs after it was done, the next breaks in the middle of its answer.
+    world.crm.faults().next("create", Fault::Hangs);
+    world.post(&PbxCall::number(1).ended()).await;
+    until("the create that hangs", || world.crm.count("PBXManager") == 1).await;
+    world.crm.faults().next("create", Fault::Breaks);
+    world.post(&PbxCall::number(2).ended()).await;
+    world.hub.until("both calls in the CRM", || async { world.calls().len() == 2 }).await;
+    world.settled("done").await;
+    for id in ["call-1", "call-2"] {
+        assert_eq!(world.crm.faults().creates_of(id), 1, "{id}");
+        assert_eq!(world.call(id).unwrap()["callstatus"], "completed");
+    }
+    let page = world.hub.get("/v1/deliveries").await;
+    for delivery in page["items"].as_array().unwrap() {
+        let whole = world.hub.get(&format!("/v1/deliveries/{}", delivery["id"])).await;
+        let tries = whole["tries"].as_array().unwrap();
+        assert!(tries.len() > 1, "the first try is told too: {whole:#}");
+        assert_eq!(tries[0]["outcome"], "done");
+    }
+}
+
+#[tokio::test]
+async fn expired_sessions_cost_one_login() {
+    let world = World::start().await;
+    world.post(&PbxCall::number(0).ended()).await;
+    world.settled("done").await;
+    let before = world.crm.logins();
+    world.crm.expire_sessions();
+    for n in 1..30 {
+        world.post(&PbxCall::number(n).ended()).await;
+    }
+    world.hub.until("all calls in the CRM", || async { world.crm.count("PBXManager") == 30 }).await;
+    world.settled("done").await;
+    assert_eq!(world.crm.logins() - before, 1, "one login for all");
+    assert_eq!(world.crm.faults().doubled(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_the_crm_refuses_is_parked_until_somebody_mends_it() {
+    let alerts = Web::start(|_| (200, String::new())).await.unwrap();
+    let hook = alerts.url("/alert");
+    let world = World::with(|mut setup| {
+        setup.hub.push_str(&format!("alerts = {{ webhook = \"{hook}\" }}\n"));
+        setup
+    })
+    .await;
+    world.crm.faults().next("create", Fault::Refuses("MANDATORY_FIELDS_MISSING"));
+    world.post(&PbxCall::number(1).ended()).await;
+    world.settled("parked").await;
+    until("the alert", || !alerts.asked().is_empty()).await;
+    let alert = alerts.asked()[0].json();
+    assert_eq!(
+        (alert["kind"].as_str(), alert["tenant"].as_str(), alert["name"].as_str()),
+        (Some("parked"), Some("acme"), Some("crm"))
+    );
+    assert!(alert["why"].as_str().is_some_and(|why| why.contains("MANDATORY_FIELDS_MISSING")), "{alert}");
+    let parked = world.hub.get("/v1/deliveries?state=parked").await["items"][0].clone();
+    assert_eq!(parked["id"], alert["delivery"]);
+    assert!(parked["reason"].as_str().is_some_and(|why| why.contains("MANDATORY_FIELDS_MISSING")), "{parked}");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(world.crm.count("PBXManager"), 0, "it waits");
+
+    world.post(&PbxCall::number(2).ended()).await;
+    world.hub.until("its neighbour goes on", || async { world.call("call-2").is_some() }).await;
+
+    let path = format!("/v1/deliveries/{}/retry", parked["id"]);
+    let answer = world.hub.ask(Method::POST, &path).await;
+    assert_eq!(answer.json::<Value>().await.unwrap()["retried"], 1);
+    world.settled("done").await;
+    assert_eq!(world.call("call-1").unwrap()["callstatus"], "completed");
+    assert_eq!(world.hub.ask(Method::POST, &path).await.status(), 422, "what is done is not tried again");
+}
+
+#[tokio::test]
+async fn a_wrong_access_key_pauses_the_lane_and_loses_nothing() {
+    let alerts = Web::start(|_| (200, String::new())).await.unwrap();
+    let hook = alerts.url("/alert");
+    let world = World::with(|mut setup| {
+        setup.hub.push_str(&format!("alerts = {{ webhook = \"{hook}\" }}\n"));
+        setup
+    })
+    .await;
+    let rename = |key: &str| {
+        let mut crm = world.crm.world();
+        let account = crm.accounts.iter_mut().find(|account| account.name == "hub").unwrap();
+        account.key = key.to_owned();
+    };
+    rename("another");
+    world.crm.expire_sessions();
+    world.post(&PbxCall::number(1).ended()).await;
+    until("the alert", || alerts.asked().iter().any(|asked| asked.json()["kind"] == "paused")).await;
+    let lanes = world.hub.get("/v1/lanes").await;
+    assert!(lanes.to_string().contains("\"paused\""), "{lanes}");
+    let due = world.hub.get("/v1/deliveries?state=due").await;
+    assert_eq!(due["items"].as_array().unwrap().len(), 1, "no attempt is spent: {due}");
+    rename(cordboard_tests::vtiger::HUB_KEY);
+    let answer = world.hub.ask(Method::POST, "/v1/deliveries/retry?sink=crm").await;
+    assert!(answer.status().is_success(), "{answer:?}");
+    world.settled("done").await;
+    assert_eq!(world.crm.faults().creates_of("call-1"), 1);
+}

@@ -1,0 +1,12 @@
+//! The hub as it is run: its own program, a PBX that posts, a Vtiger that is played, subscribers, the command line.
+
+mod bad_input;
+mod by_hand;
+mod command_line;
+mod configuration;
+mod delivery;
+mod outage;
+mod popup;
+mod start_and_stop;
+mod whole_way;
+mod world;

@@ -1,0 +1,96 @@
+//! What the tests stand on: a hub, a Vtiger, and what a test waits for.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use cordboard_tests::database::Database;
+use cordboard_tests::hub::{Hub, Setup};
+use cordboard_tests::vtiger::FakeVtiger;
+use serde_json::Value;
+
+/// A record of the CRM, texts by field name.
+pub type Row = BTreeMap<String, String>;
+
+/// A hub that delivers to a Vtiger.
+pub struct World {
+    pub hub: Hub,
+    pub crm: FakeVtiger,
+    _database: Option<Database>,
+}
+
+impl World {
+    /// On the embedded store.
+    pub async fn start() -> Self {
+        Self::with(|setup| setup).await
+    }
+
+    /// With a configuration of its own, on the embedded store.
+    pub async fn with(change: impl FnOnce(Setup) -> Setup) -> Self {
+        let crm = FakeVtiger::start().await.unwrap();
+        let setup = change(Setup::vtiger(&crm.url()));
+        Self { hub: Hub::start(setup).await, crm, _database: None }
+    }
+
+    /// On a database of its own.
+    pub async fn on(database: Database, change: impl FnOnce(Setup) -> Setup) -> Self {
+        let crm = FakeVtiger::start().await.unwrap();
+        let setup = change(Setup::vtiger(&crm.url()).on(&database.url()));
+        Self { hub: Hub::start(setup).await, crm, _database: Some(database) }
+    }
+
+    /// The records of calls in the CRM.
+    pub fn calls(&self) -> Vec<Row> {
+        self.crm.records("PBXManager")
+    }
+
+    /// The one record of a call; more than one ends the test.
+    pub fn call(&self, id: &str) -> Option<Row> {
+        let mut found = self.calls().into_iter().filter(|row| row["sourceuuid"] == id);
+        let call = found.next();
+        assert!(found.next().is_none(), "the call {id} stands in the CRM more than once");
+        call
+    }
+
+    /// Waits until the lanes have nothing due and every delivery stands like this.
+    pub async fn settled(&self, state: &str) {
+        let begun = Instant::now();
+        loop {
+            let page = self.hub.get("/v1/deliveries?limit=500").await;
+            let items = page["items"].as_array().cloned().unwrap_or_default();
+            if !items.is_empty() && items.iter().all(|item| item["state"] == state) {
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "not all deliveries are {state}: {page:#}\n{}", self.hub.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Posts a signed webhook that must be taken.
+    pub async fn post(&self, body: &Value) {
+        let answer = self.hub.post(body).await.unwrap();
+        assert_eq!(answer.status(), 200, "{body}: {:?}", answer.text().await);
+    }
+}
+
+/// The routes of a tenant's file replaced by these.
+pub fn routed(mut setup: Setup, routes: &str) -> Setup {
+    let at = setup.tenant.find("[[routes]]").unwrap();
+    setup.tenant.truncate(at);
+    setup.tenant.push_str(routes);
+    setup
+}
+
+/// Everything that happens to a call goes to the CRM.
+pub const EVERYTHING: &str = "[[routes]]\nfrom = \"pbx\"\nto = \"crm\"\n";
+
+/// How long a test waits for anything.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until something is so.
+pub async fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !so() {
+        assert!(begun.elapsed() < PATIENCE, "waited in vain for: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
