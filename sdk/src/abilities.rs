@@ -2,11 +2,11 @@
 
 use crate::Host;
 use crate::records::Observation;
-use crate::types::{Command, CommandOutcome, Failure, Grant, Incoming, Instant, Job, Phone, Reply};
+use crate::vocabulary::{Command, CommandOutcome, Failure, Grant, Incoming, Instant, Job, Phone, Reply};
 
 pub use crate::bindings::about::exports::cordboard::hub::about::{Descriptor, Rate};
 pub use crate::bindings::connection::exports::cordboard::hub::connection::{
-    Action, Address, Answer as CommandAnswer, Input, Reconnect, Timer,
+    Action, Address, Answer as CommandAnswer, Input, Reconnect, Timer, Unfinished,
 };
 pub use crate::bindings::directory::exports::cordboard::hub::directory::Match;
 pub use crate::bindings::endpoint::exports::cordboard::hub::endpoint::Answer;

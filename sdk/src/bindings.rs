@@ -9,22 +9,22 @@ pub mod base {
     wit_bindgen::generate!({
         path: "../wit",
         inline: "package cordboard:sdk; world base {
-            import cordboard:hub/types@1.0.0; import cordboard:hub/records@1.0.0; import cordboard:hub/host@1.0.0;
+            import cordboard:hub/vocabulary@1.0.0; import cordboard:hub/records@1.0.0; import cordboard:hub/host@1.0.0;
         }",
         generate_all,
         generate_unused_types: true,
         additional_derives: [PartialEq, serde::Serialize, serde::Deserialize],
         additional_type_attributes: {
-            "cordboard:hub/types@1.0.0/phone": [#[derive(Default)] #[serde(default)]],
-            "cordboard:hub/types@1.0.0/agent": [#[derive(Default)] #[serde(default)]],
-            "cordboard:hub/types@1.0.0/party": [#[derive(Default)] #[serde(default)]],
-            "cordboard:hub/types@1.0.0/request": [#[derive(Default)] #[serde(default)]],
-            "cordboard:hub/types@1.0.0/response": [#[derive(Default)] #[serde(default)]],
-            "cordboard:hub/types@1.0.0/grant": [#[derive(Default)] #[serde(default)]],
-            "cordboard:hub/types@1.0.0/job": [#[derive(Default)] #[serde(default)]],
-            "cordboard:hub/types@1.0.0/retryable": [#[derive(Default)] #[serde(default)]],
-            "cordboard:hub/types@1.0.0/rejected": [#[derive(Default)] #[serde(default)]],
-            "cordboard:hub/types@1.0.0/command": [#[derive(Default)] #[serde(default)]],
+            "cordboard:hub/vocabulary@1.0.0/phone": [#[derive(Default)] #[serde(default)]],
+            "cordboard:hub/vocabulary@1.0.0/agent": [#[derive(Default)] #[serde(default)]],
+            "cordboard:hub/vocabulary@1.0.0/party": [#[derive(Default)] #[serde(default)]],
+            "cordboard:hub/vocabulary@1.0.0/request": [#[derive(Default)] #[serde(default)]],
+            "cordboard:hub/vocabulary@1.0.0/response": [#[derive(Default)] #[serde(default)]],
+            "cordboard:hub/vocabulary@1.0.0/grant": [#[derive(Default)] #[serde(default)]],
+            "cordboard:hub/vocabulary@1.0.0/job": [#[derive(Default)] #[serde(default)]],
+            "cordboard:hub/vocabulary@1.0.0/retryable": [#[derive(Default)] #[serde(default)]],
+            "cordboard:hub/vocabulary@1.0.0/rejected": [#[derive(Default)] #[serde(default)]],
+            "cordboard:hub/vocabulary@1.0.0/command": [#[derive(Default)] #[serde(default)]],
             "cordboard:hub/records@1.0.0/call": [#[derive(Default)] #[serde(default)]],
             "cordboard:hub/records@1.0.0/desk": [#[derive(Default)] #[serde(default)]],
             "cordboard:hub/records@1.0.0/recording": [#[derive(Default)] #[serde(default)]],
@@ -42,21 +42,21 @@ pub mod base {
             "cordboard:hub/records@1.0.0/last-message": [#[derive(Default)] #[serde(default)]],
             "cordboard:hub/records@1.0.0/session": [#[derive(Default)] #[serde(default)]],
             "cordboard:hub/records@1.0.0/pairing": [#[derive(Default)] #[serde(default)]],
-            "cordboard:hub/types@1.0.0/kind": [#[derive(Default)] #[serde(rename_all = "kebab-case")]],
-            "cordboard:hub/types@1.0.0/failure-class": [#[derive(Default)] #[serde(rename_all = "kebab-case")]],
+            "cordboard:hub/vocabulary@1.0.0/kind": [#[derive(Default)] #[serde(rename_all = "kebab-case")]],
+            "cordboard:hub/vocabulary@1.0.0/failure-class": [#[derive(Default)] #[serde(rename_all = "kebab-case")]],
             "cordboard:hub/records@1.0.0/trust": [#[derive(Default)] #[serde(rename_all = "kebab-case")]],
             "cordboard:hub/records@1.0.0/call-phase": [#[serde(rename_all = "kebab-case")]],
             "cordboard:hub/records@1.0.0/direction": [#[serde(rename_all = "kebab-case")]],
             "cordboard:hub/records@1.0.0/message-status": [#[serde(rename_all = "kebab-case")]],
             "cordboard:hub/records@1.0.0/origin": [#[serde(rename_all = "kebab-case")]],
             "cordboard:hub/host@1.0.0/level": [#[serde(rename_all = "kebab-case")]],
-            "cordboard:hub/types@1.0.0/failure": [#[serde(rename_all = "kebab-case")]],
-            "cordboard:hub/types@1.0.0/command-outcome": [#[serde(rename_all = "kebab-case")]],
+            "cordboard:hub/vocabulary@1.0.0/failure": [#[serde(rename_all = "kebab-case")]],
+            "cordboard:hub/vocabulary@1.0.0/command-outcome": [#[serde(rename_all = "kebab-case")]],
             "cordboard:hub/records@1.0.0/item": [#[serde(rename_all = "kebab-case")]],
         },
         additional_member_attributes: {
-            "cordboard:hub/types@1.0.0/kind.call": [#[default]],
-            "cordboard:hub/types@1.0.0/failure-class.passing": [#[default]],
+            "cordboard:hub/vocabulary@1.0.0/kind.call": [#[default]],
+            "cordboard:hub/vocabulary@1.0.0/failure-class.passing": [#[default]],
             "cordboard:hub/records@1.0.0/trust.reported": [#[default]],
         },
     });
@@ -85,7 +85,7 @@ pub mod webhook {
         generate_all,
         additional_derives: [PartialEq, serde::Serialize, serde::Deserialize],
         with: {
-            "cordboard:hub/types@1.0.0": crate::bindings::base::cordboard::hub::types,
+            "cordboard:hub/vocabulary@1.0.0": crate::bindings::base::cordboard::hub::vocabulary,
             "cordboard:hub/records@1.0.0": crate::bindings::base::cordboard::hub::records,
         },
         additional_type_attributes: {
@@ -106,7 +106,7 @@ pub mod connection {
         additional_derives: [PartialEq, serde::Serialize, serde::Deserialize],
         additional_derives_ignore: ["session"],
         with: {
-            "cordboard:hub/types@1.0.0": crate::bindings::base::cordboard::hub::types,
+            "cordboard:hub/vocabulary@1.0.0": crate::bindings::base::cordboard::hub::vocabulary,
             "cordboard:hub/records@1.0.0": crate::bindings::base::cordboard::hub::records,
         },
         additional_type_attributes: {
@@ -128,7 +128,7 @@ pub mod pull {
         generate_all,
         additional_derives: [PartialEq, serde::Serialize, serde::Deserialize],
         with: {
-            "cordboard:hub/types@1.0.0": crate::bindings::base::cordboard::hub::types,
+            "cordboard:hub/vocabulary@1.0.0": crate::bindings::base::cordboard::hub::vocabulary,
             "cordboard:hub/records@1.0.0": crate::bindings::base::cordboard::hub::records,
         },
         additional_type_attributes: {
@@ -147,7 +147,7 @@ pub mod commands {
         generate_all,
         additional_derives: [PartialEq, serde::Serialize, serde::Deserialize],
         with: {
-            "cordboard:hub/types@1.0.0": crate::bindings::base::cordboard::hub::types,
+            "cordboard:hub/vocabulary@1.0.0": crate::bindings::base::cordboard::hub::vocabulary,
         },
     });
 }
@@ -161,7 +161,7 @@ pub mod sink {
         generate_all,
         additional_derives: [PartialEq, serde::Serialize, serde::Deserialize],
         with: {
-            "cordboard:hub/types@1.0.0": crate::bindings::base::cordboard::hub::types,
+            "cordboard:hub/vocabulary@1.0.0": crate::bindings::base::cordboard::hub::vocabulary,
             "cordboard:hub/records@1.0.0": crate::bindings::base::cordboard::hub::records,
         },
         additional_type_attributes: {
@@ -180,7 +180,7 @@ pub mod directory {
         generate_all,
         additional_derives: [PartialEq, serde::Serialize, serde::Deserialize],
         with: {
-            "cordboard:hub/types@1.0.0": crate::bindings::base::cordboard::hub::types,
+            "cordboard:hub/vocabulary@1.0.0": crate::bindings::base::cordboard::hub::vocabulary,
         },
         additional_type_attributes: {
             "cordboard:hub/directory@1.0.0/match": [#[derive(Default)] #[serde(default)]],
@@ -197,7 +197,7 @@ pub mod grants {
         generate_all,
         additional_derives: [PartialEq, serde::Serialize, serde::Deserialize],
         with: {
-            "cordboard:hub/types@1.0.0": crate::bindings::base::cordboard::hub::types,
+            "cordboard:hub/vocabulary@1.0.0": crate::bindings::base::cordboard::hub::vocabulary,
         },
     });
 }
@@ -211,7 +211,7 @@ pub mod endpoint {
         generate_all,
         additional_derives: [PartialEq, serde::Serialize, serde::Deserialize],
         with: {
-            "cordboard:hub/types@1.0.0": crate::bindings::base::cordboard::hub::types,
+            "cordboard:hub/vocabulary@1.0.0": crate::bindings::base::cordboard::hub::vocabulary,
             "cordboard:hub/records@1.0.0": crate::bindings::base::cordboard::hub::records,
         },
         additional_type_attributes: {

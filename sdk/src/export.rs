@@ -64,7 +64,7 @@ mod guests {
     use crate::abilities::*;
     use crate::bindings::{about, commands, connection, directory, endpoint, grants, pull, sink, webhook};
     use crate::hub::Hub;
-    use crate::types::{Command, CommandOutcome, Failure, Grant, Incoming, Instant, Job, Phone};
+    use crate::vocabulary::{Command, CommandOutcome, Failure, Grant, Incoming, Instant, Job, Phone};
 
     impl<T: About> about::exports::cordboard::hub::about::Guest for Exported<T> {
         fn describe() -> Descriptor {

@@ -1,6 +1,6 @@
 //! Making failures.
 
-use crate::types::{Failure, Rejected, Retryable};
+use crate::vocabulary::{Failure, Rejected, Retryable};
 
 impl Failure {
     /// A passing fault: try again later.

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 
 use crate::http::{Error, Request, Response};
-use crate::types::{Failure, Grant, Instant};
+use crate::vocabulary::{Failure, Grant, Instant};
 
 pub use crate::bindings::base::cordboard::hub::host::{Content, Level};
 

@@ -14,7 +14,7 @@ use crate::Host;
 use crate::bindings::base::cordboard::hub::host;
 use crate::host::{Content, Level};
 use crate::http::{Error, Request, Response};
-use crate::types::{Failure, Grant, Instant};
+use crate::vocabulary::{Failure, Grant, Instant};
 
 /// How much is read at once.
 const PIECE: u64 = 64 << 10;

@@ -47,7 +47,7 @@ pub mod native;
 pub mod records;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
-pub mod types;
+pub mod vocabulary;
 
 pub use host::{Host, SettingsError};
 pub use serde;
@@ -67,5 +67,5 @@ pub mod prelude {
     pub use crate::http::{Request, Response};
     pub use crate::records::*;
     pub use crate::serde_json;
-    pub use crate::types::*;
+    pub use crate::vocabulary::*;
 }

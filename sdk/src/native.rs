@@ -12,7 +12,7 @@ use ureq::{Agent, http};
 use crate::Host;
 use crate::host::{Content, Level};
 use crate::http::{Error, Request, Response};
-use crate::types::{Failure, Grant, Instant};
+use crate::vocabulary::{Failure, Grant, Instant};
 
 /// A host over real connections, which it keeps open and uses again. Clones share them.
 #[derive(Clone)]

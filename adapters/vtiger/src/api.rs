@@ -3,7 +3,7 @@
 use cordboard_sdk::Host;
 use cordboard_sdk::http::{Multipart, Request};
 use cordboard_sdk::serde_json::{Map, Value, json};
-use cordboard_sdk::types::Failure;
+use cordboard_sdk::vocabulary::Failure;
 use serde::Deserialize;
 
 use crate::refusal::{self, Fault};

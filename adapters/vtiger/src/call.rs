@@ -2,7 +2,7 @@
 
 use cordboard_sdk::records::{Call, CallPhase, Direction, Recording};
 use cordboard_sdk::serde_json::{Value, json};
-use cordboard_sdk::types::{Instant, Party, Phone, Subject};
+use cordboard_sdk::vocabulary::{Instant, Party, Phone, Subject};
 use md5::{Digest, Md5};
 
 use crate::api::Row;

@@ -1,6 +1,6 @@
 //! Moments as Vtiger wants them: UTC, without saying so.
 
-use cordboard_sdk::types::Instant;
+use cordboard_sdk::vocabulary::Instant;
 
 /// The last moment that Vtiger's columns can hold with four digits for the year.
 const LAST: u64 = 253_402_300_799_000;

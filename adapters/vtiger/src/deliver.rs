@@ -6,7 +6,7 @@ use cordboard_sdk::Host;
 use cordboard_sdk::abilities::{Change, Outcome, Receipt};
 use cordboard_sdk::records::{Call, Item};
 use cordboard_sdk::serde_json::{Value, json};
-use cordboard_sdk::types::Failure;
+use cordboard_sdk::vocabulary::Failure;
 
 use crate::api::{Api, Row, field};
 use crate::call::{self, Rendering};

@@ -3,7 +3,7 @@
 
 use cordboard_sdk::Host;
 use cordboard_sdk::serde_json::{self, Value};
-use cordboard_sdk::types::Failure;
+use cordboard_sdk::vocabulary::Failure;
 use serde::{Deserialize, Serialize};
 
 use crate::api::{Api, Described, field, text};

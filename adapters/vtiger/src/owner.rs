@@ -1,6 +1,6 @@
 //! Whose call it is.
 
-use cordboard_sdk::types::Agent;
+use cordboard_sdk::vocabulary::Agent;
 
 use crate::known::{Known, User};
 use crate::settings::Settings;

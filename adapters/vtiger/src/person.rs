@@ -1,6 +1,6 @@
 //! Who is on the other side: found by number in Contacts, Leads, Accounts.
 
-use cordboard_sdk::types::Phone;
+use cordboard_sdk::vocabulary::Phone;
 
 use crate::api::{Api, Row, field};
 use crate::known::{Known, People};

@@ -2,7 +2,7 @@
 
 use cordboard_sdk::records::{Call, Recording};
 use cordboard_sdk::serde_json::json;
-use cordboard_sdk::types::Failure;
+use cordboard_sdk::vocabulary::Failure;
 
 use crate::api::{Row, field};
 use crate::call;

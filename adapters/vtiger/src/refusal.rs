@@ -2,7 +2,7 @@
 
 use cordboard_sdk::http::Response;
 use cordboard_sdk::serde_json::{self, Value};
-use cordboard_sdk::types::{Failure, Retryable};
+use cordboard_sdk::vocabulary::{Failure, Retryable};
 
 /// Why an operation has no result.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,7 +2,7 @@
 
 use cordboard_sdk::Host;
 use cordboard_sdk::serde_json;
-use cordboard_sdk::types::{Failure, Grant};
+use cordboard_sdk::vocabulary::{Failure, Grant};
 use md5::{Digest, Md5};
 
 use crate::api::{Api, text};

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::de::DeserializeOwned;
 
-use crate::types::{Failure, Instant, Retryable};
+use crate::vocabulary::{Failure, Instant, Retryable};
 
 /// How much of an unexpected body is shown to people.
 const SHOWN: usize = 300;

@@ -1,6 +1,6 @@
 //! Why there is no answer.
 
-use crate::types::{Failure, Retryable};
+use crate::vocabulary::{Failure, Retryable};
 
 /// Why there is no answer to a request.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

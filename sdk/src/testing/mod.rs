@@ -24,7 +24,7 @@ pub use outside::{Expecting, Outside};
 
 use crate::abilities::Change;
 use crate::records::Item;
-use crate::types::{Incoming, Kind, Subject};
+use crate::vocabulary::{Incoming, Kind, Subject};
 
 /// A first delivery of a record, from the source `pbx`.
 pub fn change(id: &str, item: impl Into<Item>) -> Change {

@@ -12,7 +12,7 @@ use super::{Exchange, Expected, Recording};
 use crate::Host;
 use crate::host::{Content, Level};
 use crate::http::{Error, Request, Response};
-use crate::types::{Failure, Grant, Instant};
+use crate::vocabulary::{Failure, Grant, Instant};
 
 /// 2026-11-21T12:00:00Z, the time unless a test sets another.
 pub(super) const NOON: Instant = 1_795_262_400_000;

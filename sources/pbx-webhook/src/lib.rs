@@ -22,7 +22,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use cordboard_sdk::prelude::*;
-use cordboard_sdk::types::Incoming;
+use cordboard_sdk::vocabulary::Incoming;
 
 use mapping::Decoded;
 use refused::Refused;

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use cordboard_sdk::prelude::*;
 use cordboard_sdk::testing::post;
-use cordboard_sdk::types::Incoming;
+use cordboard_sdk::vocabulary::Incoming;
 use serde_json::json;
 use support::{EXAMPLE, SECRET, hex, hmac, native, receive, signed, with};
 

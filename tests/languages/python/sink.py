@@ -12,8 +12,8 @@ from componentize_py_types import Err, Ok
 from wit_world import exports
 from wit_world.exports.about import Descriptor
 from wit_world.exports.sink import Change, Outcome, Outcome_Done, Outcome_Failed, Outcome_Skipped, Receipt
-from wit_world.imports import host, outgoing_handler, wasi_http_types as http
-from wit_world.imports.cordboard_hub_types import (
+from wit_world.imports import host, outgoing_handler, types as http
+from wit_world.imports.vocabulary import (
     Failure,
     Failure_RateLimited,
     Failure_Rejected,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Command, CommandOutcome, Failure, Job};
-use crate::model::Observation;
+use crate::model::{Item, Observation};
 
 /// Where to connect.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,9 +16,20 @@ pub struct Target {
     pub tls: bool,
 }
 
+/// Something that the source reported and that has not come to its end.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unfinished {
+    /// The subject's id at the source.
+    pub id: String,
+    /// What is known of it.
+    pub item: Item,
+}
+
 /// What happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Input {
+    /// What a session before this one left open: the first input, when there is any.
+    Unfinished(Vec<Unfinished>),
     /// The connection stands.
     Opened,
     /// Bytes came.

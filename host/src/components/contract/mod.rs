@@ -14,7 +14,7 @@ mod sink;
 mod webhook;
 
 pub use command::{Command, CommandOutcome};
-pub use connection::{Action, Input, Target};
+pub use connection::{Action, Input, Target, Unfinished};
 pub use descriptor::{Abilities, Ability, Descriptor, Rate};
 pub use failure::Failure;
 pub use http::{Headers, Request, Response};

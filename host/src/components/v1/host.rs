@@ -3,7 +3,7 @@
 use wasmtime::component::{HasData, Linker};
 
 use super::bindings::cordboard::hub::host::{self, Content, Level};
-use super::bindings::cordboard::hub::types::{Failure, Grant};
+use super::bindings::cordboard::hub::vocabulary::{Failure, Grant};
 use super::outward::Outward;
 use crate::components::state::State;
 use crate::components::trace::clip;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::bindings::cordboard::hub::{records as wr, types as wt};
+use super::bindings::cordboard::hub::{records as wr, vocabulary as wt};
 use super::bindings::exports::cordboard::hub as exported;
 use crate::components::contract::{self, Failure};
 use crate::model::{Instant, Item, Observation, Phone, Trust, call, contact, conversation, message, party, session};

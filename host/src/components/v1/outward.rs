@@ -1,6 +1,6 @@
 //! From the host's types to the contract's.
 
-use super::bindings::cordboard::hub::{records as wr, types as wt};
+use super::bindings::cordboard::hub::{records as wr, vocabulary as wt};
 use super::bindings::exports::cordboard::hub as exported;
 use crate::components::contract::{self, Failure};
 use crate::model::{
@@ -128,6 +128,7 @@ records! {
     contract::Command => wt::Command { id, name, agent, arguments }
     contract::Grant => wt::Grant { token, expires_at, attributes }
     contract::Joined => exported::sink::Joined { id, external_id }
+    contract::Unfinished => exported::connection::Unfinished { id, item }
 }
 
 impl Outward<wr::Item> for Item {
@@ -173,6 +174,7 @@ impl Outward<exported::connection::Input> for contract::Input {
     fn outward(self, numbering: &Numbering) -> exported::connection::Input {
         use exported::connection::Input;
         match self {
+            contract::Input::Unfinished(open) => Input::Unfinished(open.outward(numbering)),
             contract::Input::Opened => Input::Opened,
             contract::Input::Bytes(bytes) => Input::Bytes(bytes),
             contract::Input::Timer(number) => Input::Timer(number),

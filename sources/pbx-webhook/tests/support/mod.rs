@@ -6,7 +6,7 @@ use std::fmt::Write;
 use cordboard_pbx_webhook::PbxWebhook;
 use cordboard_sdk::prelude::*;
 use cordboard_sdk::testing::{Outside, post};
-use cordboard_sdk::types::Incoming;
+use cordboard_sdk::vocabulary::Incoming;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 

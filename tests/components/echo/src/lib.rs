@@ -27,7 +27,7 @@ wit_bindgen::generate!({
 
 use cordboard::hub::host;
 use cordboard::hub::records::{Call, CallPhase, Item, Observation, Trust};
-use cordboard::hub::types::{
+use cordboard::hub::vocabulary::{
     Command, CommandOutcome, Failure, Grant, Instant, Job, Party, Phone, Rejected, Request, Response,
 };
 use exports::cordboard::hub::{about, commands, connection, directory, endpoint, grants, pull, sink, webhook};
@@ -170,7 +170,7 @@ impl connection::GuestSession for Lines {
                     command: command.id,
                     result: Ok(CommandOutcome::Done(command.arguments)),
                 })),
-                Input::Other(_) => {}
+                Input::Unfinished(_) | Input::Other(_) => {}
             }
         }
         actions

@@ -107,6 +107,10 @@ impl Line {
                 self.waiting.push_back(command.id);
                 vec![Action::Send(line.into_bytes())]
             }
+            // Nobody hangs up while this line is away.
+            Input::Unfinished(open) => {
+                open.into_iter().filter_map(|open| sighting(&open.id, "ended")).map(Action::Observe).collect()
+            }
             Input::Other(_) => vec![],
         }
     }

@@ -15,7 +15,7 @@ wit_bindgen::generate!({
     generate_all,
 });
 
-use cordboard::hub::types::Failure;
+use cordboard::hub::vocabulary::Failure;
 use exports::cordboard::hub::{about, sink};
 
 struct First;

@@ -23,7 +23,7 @@ wit_bindgen::generate!({
 });
 
 use cordboard::hub::host;
-use cordboard::hub::types::{Failure, Rejected, Request};
+use cordboard::hub::vocabulary::{Failure, Rejected, Request};
 use exports::cordboard::hub::{about, sink, webhook};
 
 struct Misdeeds;

@@ -1,14 +1,14 @@
 //! The words that every interface speaks: the contract's `types`, as generated.
 
-pub use crate::bindings::base::cordboard::hub::types::{
+pub use crate::bindings::base::cordboard::hub::vocabulary::{
     Agent, Attributes, Command, CommandOutcome, Failure, FailureClass, Grant, Instant, Job, Kind, OtherFailure, Party,
     Phone, Rejected, Retryable, Subject,
 };
 
 /// A request that came in, for [`Webhook`](crate::abilities::Webhook) and [`Endpoint`](crate::abilities::Endpoint).
-pub use crate::bindings::base::cordboard::hub::types::Request as Incoming;
+pub use crate::bindings::base::cordboard::hub::vocabulary::Request as Incoming;
 /// The answer to an [`Incoming`] request.
-pub use crate::bindings::base::cordboard::hub::types::Response as Reply;
+pub use crate::bindings::base::cordboard::hub::vocabulary::Response as Reply;
 
 impl Phone {
     /// A number as the outside wrote it; the hub works out the rest.
