@@ -1,11 +1,12 @@
 //! Cordboard: a communications hub. Sources bring in calls and messages, sinks make CRMs agree with them.
 //!
 //! The modules are floors, each using only those below it; from the ground up: `model`, `config`, `store`,
-//! `components`, `grants`, `live`, `delivery`, `intake`, `hub`, `http`, `cli`.
+//! `components`, `conformance`, `grants`, `live`, `delivery`, `intake`, `hub`, `http`, `cli`.
 
 pub mod cli;
 pub mod components;
 pub mod config;
+pub mod conformance;
 pub mod delivery;
 pub mod grants;
 pub mod http;

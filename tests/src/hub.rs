@@ -25,6 +25,8 @@ pub struct Setup {
     pub tenant: String,
     /// A further environment.
     pub environment: Vec<(String, String)>,
+    /// No file of the hub's may grow beyond so many KiB, as if its disk were full.
+    pub largest_file: Option<u64>,
 }
 
 impl Setup {
@@ -63,7 +65,7 @@ when = "event.type in ['call.ended', 'call.recorded']"
             ("ACME_WEBHOOK_SECRET".to_owned(), pbx::SECRET.to_owned()),
             ("ACME_VTIGER_KEY".to_owned(), crate::vtiger::HUB_KEY.to_owned()),
         ];
-        Setup { hub: String::new(), tenant, environment }
+        Setup { hub: String::new(), tenant, environment, largest_file: None }
     }
 
     /// Over this store instead of the embedded one.
@@ -156,7 +158,11 @@ impl Hub {
     pub fn launch(&mut self) {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.folder.path().join("hub.log"));
         let log = log.expect("a log file");
-        let child = self.command(&["serve"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
+        let mut command = self.command(&["serve"]);
+        if let Some(limit) = self.setup.largest_file {
+            command = limited(&command, limit);
+        }
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
         self.child = Some(child.expect("the hub's program starts"));
     }
 
@@ -253,6 +259,15 @@ impl Drop for Hub {
         self.kill();
         keep_compiled(self.folder.path());
     }
+}
+
+/// The same command under a limit on the size of its files, in KiB. What would grow beyond it fails to be written.
+fn limited(command: &Command, limit: u64) -> Command {
+    let mut limited = Command::new("bash");
+    limited.args(["-c", &format!("trap '' XFSZ; ulimit -S -f {limit}; exec \"$0\" \"$@\"")]);
+    limited.arg(command.get_program()).args(command.get_args());
+    limited.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    limited
 }
 
 /// A port that nobody listens on now.

@@ -7,6 +7,7 @@ pub mod built;
 pub mod database;
 pub mod hub;
 pub mod live;
+pub mod mail;
 pub mod pbx;
 pub mod proxy;
 pub mod vtiger;

@@ -29,7 +29,8 @@ pub async fn run(folder: &Path) -> Result<(), Failure> {
         sinks += tenant.sinks.len();
         routes += tenant.routes.len();
     }
-    let tenants = plan.tenants.len();
-    println!("The configuration is good: {tenants} tenants, {sources} sources, {sinks} sinks, {routes} routes.");
+    let counted = [(plan.tenants.len(), "tenant"), (sources, "source"), (sinks, "sink"), (routes, "route")];
+    let counted = counted.map(|(count, what)| format!("{count} {what}{}", if count == 1 { "" } else { "s" }));
+    println!("The configuration is good: {}.", counted.join(", "));
     Ok(())
 }

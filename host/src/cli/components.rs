@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::Failure;
 use crate::components::{Component, Library, Port, Runtime, RuntimeOptions};
 use crate::config::Plan;
+use crate::conformance::{self, Grade, Report};
 
 /// What `components` is given.
 #[derive(clap::Args)]
@@ -23,6 +24,18 @@ enum Command {
         /// The file
         file: PathBuf,
     },
+    /// Try whether a .wasm file keeps to the contract: requests that prove nothing, an outside system that refuses and
+    /// lies, records with every oddity. Nothing leaves the machine
+    Try {
+        /// The file
+        file: PathBuf,
+        /// A JSON or TOML file with settings that fit the component's schema, secrets made up. `{}` when left out
+        #[arg(long, value_name = "FILE")]
+        settings: Option<PathBuf>,
+        /// Show the rules that are kept too
+        #[arg(long)]
+        all: bool,
+    },
 }
 
 /// Lists or inspects.
@@ -34,7 +47,31 @@ pub async fn run(folder: &Path, arguments: &Arguments) -> Result<(), Failure> {
             print!("{}", told(runtime.load(file).await?.as_ref()));
             Ok(())
         }
+        Some(Command::Try { file, settings, all }) => {
+            let settings = settings.as_deref().map_or(Ok(serde_json::json!({})), read_settings)?;
+            tried(conformance::run(file, settings).await?, *all)
+        }
     }
+}
+
+fn read_settings(file: &Path) -> Result<serde_json::Value, Failure> {
+    let within = |why: String| format!("{}: {why}", file.display());
+    let text = std::fs::read_to_string(file).map_err(|why| within(why.to_string()))?;
+    let read = match file.extension().and_then(|ending| ending.to_str()) {
+        Some("toml") => toml::from_str(&text).map_err(|why| why.to_string()),
+        _ => serde_json::from_str(&text).map_err(|why| why.to_string()),
+    };
+    Ok(read.map_err(within)?)
+}
+
+fn tried(report: Report, all: bool) -> Result<(), Failure> {
+    let conforms = report.conforms();
+    let count = |grade| report.findings.iter().filter(|finding| finding.grade == grade).count();
+    let (kept, advice, broken) = (count(Grade::Kept), count(Grade::Advice), count(Grade::Broken));
+    let shown = report.findings.into_iter().filter(|finding| all || finding.grade != Grade::Kept).collect();
+    print!("{}", Report { findings: shown });
+    println!("{kept} rules kept, {broken} broken, {advice} to think about");
+    if conforms { Ok(()) } else { Err("the component does not keep to the contract".into()) }
 }
 
 async fn list(folder: &Path) -> Result<(), Failure> {

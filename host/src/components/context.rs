@@ -5,10 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use serde_json::Value;
 
-use super::address::Lookup;
 use super::allow::Allowed;
 use super::contract::Grant;
-use super::egress::Egress;
+use super::egress::{Egress, World};
 use super::limits::Limits;
 use super::redact::Redactor;
 
@@ -59,12 +58,12 @@ impl Access {
 
 impl Context {
     /// For asking a component who it is: nothing to know, nowhere to go.
-    pub fn nowhere(file: &str, limits: Limits, lookup: Arc<dyn Lookup>) -> Self {
+    pub fn nowhere(file: &str, limits: Limits, world: World) -> Self {
         Context {
             tenant: String::new(),
             name: file.to_owned(),
             settings: "{}".to_owned(),
-            egress: Arc::new(Egress::new(Allowed::default(), lookup, limits.clone())),
+            egress: Arc::new(Egress::new(Allowed::default(), world, limits.clone())),
             limits,
             access: Arc::new(Access::new(Vec::new())),
         }

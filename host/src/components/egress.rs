@@ -44,25 +44,50 @@ const HOPS: usize = 5;
 /// What a component that names none is called.
 const USER_AGENT: &str = concat!("Cordboard/", env!("CARGO_PKG_VERSION"));
 
+/// The world behind the hub, when a component is tried out without a network.
+pub trait Outside: Send + Sync {
+    /// What is answered to a request; an error when there is nobody.
+    fn answer(&self, request: &Request) -> Result<http::Response<Bytes>, String>;
+}
+
+/// Where requests go.
+#[derive(Clone)]
+pub(super) enum World {
+    /// Out, by names that are looked up so.
+    Network(Arc<dyn Lookup>),
+    /// Nowhere: they are answered here.
+    Played(Arc<dyn Outside>),
+}
+
 /// One use's way out.
 pub(super) struct Egress {
     allowed: Arc<Allowed>,
-    lookup: Arc<dyn Lookup>,
+    world: World,
     client: OnceLock<Result<Client, String>>,
     limits: Limits,
 }
 
 impl Egress {
-    pub fn new(allowed: Allowed, lookup: Arc<dyn Lookup>, limits: Limits) -> Self {
-        Egress { allowed: Arc::new(allowed), lookup, client: OnceLock::new(), limits }
+    pub fn new(allowed: Allowed, world: World, limits: Limits) -> Self {
+        Egress { allowed: Arc::new(allowed), world, client: OnceLock::new(), limits }
     }
 
-    fn client(&self) -> Result<&Client, Failed> {
+    async fn execute(&self, request: Request) -> Result<Response, Failed> {
+        match &self.world {
+            World::Network(lookup) => self.client(lookup)?.execute(request).await.map_err(Failed::of),
+            World::Played(outside) => match outside.answer(&request) {
+                Ok(answer) => Ok(answer.into()),
+                Err(why) => Err(Failed::new(Error::ConnectionRefused, &why)),
+            },
+        }
+    }
+
+    fn client(&self, lookup: &Arc<dyn Lookup>) -> Result<&Client, Failed> {
         let built = self.client.get_or_init(|| {
             // Fails when another part of the program has chosen one already, which is as well.
             let _ = rustls::crypto::ring::default_provider().install_default();
             Client::builder()
-                .dns_resolver(Arc::new(Resolver { allowed: self.allowed.clone(), lookup: self.lookup.clone() }))
+                .dns_resolver(Arc::new(Resolver { allowed: self.allowed.clone(), lookup: lookup.clone() }))
                 .redirect(reqwest::redirect::Policy::none())
                 .referer(false)
                 .no_proxy()
@@ -206,14 +231,13 @@ impl Egress {
     }
 
     async fn exchange(&self, request: Request, options: RequestOptions, entry: &Entry) -> Result<Response, Failed> {
-        let sending = self.client()?.execute(request);
+        let sending = self.execute(request);
         let answer = match options.first_byte_timeout {
             Some(wait) => tokio::time::timeout(wait, sending).await.map_err(|_| {
                 Failed::new(Error::HttpResponseTimeout, "no answer came in the time that the component set")
             })?,
             None => sending.await,
-        }
-        .map_err(Failed::of)?;
+        }?;
         self.check_headers(answer.headers()).map_err(|size| {
             Failed::new(Error::HttpResponseHeaderSectionSize(Some(size)), "the answer's headers are too large")
         })?;

@@ -93,7 +93,7 @@ impl Runtime {
     async fn describe(self: &Arc<Self>, file: &str, component: &mut Component) -> Result<(), LoadError> {
         let limits = Limits { timeout: self.options.describe_time, requests: 0, ..Limits::default() };
         let name = component.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        let context = Arc::new(Context::nowhere(&name, limits, self.options.lookup.clone()));
+        let context = Arc::new(Context::nowhere(&name, limits, self.world()));
         let asking = async {
             let mut instance = self.start(component, Call::new(context)).await?;
             instance.live.ask(Describe, self.options.describe_time).await

@@ -35,6 +35,7 @@ mod v1;
 pub use address::{Lookup, SystemLookup};
 pub use allow::{Pattern, PatternError};
 pub use component::{Component, LoadError, Mistake, Port};
+pub use egress::Outside;
 pub use fault::Fault;
 pub use library::{Check, Library, State, Status};
 pub use limits::Limits;

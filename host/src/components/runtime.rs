@@ -11,6 +11,7 @@ use wasmtime::{Engine, Store};
 use super::address::{Lookup, SystemLookup};
 use super::cache::Cache;
 use super::component::Component;
+use super::egress::{Outside, World};
 use super::engine;
 use super::fault::Fault;
 use super::kept::Kept;
@@ -33,6 +34,8 @@ pub struct RuntimeOptions {
     pub instances: u32,
     /// How names become addresses.
     pub lookup: Arc<dyn Lookup>,
+    /// Who answers requests in place of the network.
+    pub outside: Option<Arc<dyn Outside>>,
 }
 
 impl Default for RuntimeOptions {
@@ -44,6 +47,7 @@ impl Default for RuntimeOptions {
             describe_time: Duration::from_secs(5),
             instances: 500,
             lookup: Arc::new(SystemLookup),
+            outside: None,
         }
     }
 }
@@ -107,6 +111,14 @@ impl Runtime {
         let starting = component.ready.start(store);
         let live = tokio::time::timeout(wait, starting).await.map_err(|_| Fault::Deadline(wait))??;
         Ok(Instance { live, calls: 0, _slot: slot })
+    }
+
+    /// Where the requests of components go.
+    pub(super) fn world(&self) -> World {
+        match &self.options.outside {
+            Some(outside) => World::Played(outside.clone()),
+            None => World::Network(self.options.lookup.clone()),
+        }
     }
 
     /// A place among all that may live; when there is none, those that are only kept have to go.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use serde_json::Value;
 
-use super::address::Lookup;
 use super::allow::{Allowed, Pattern, PatternError, asked};
 use super::component::Component;
 use super::context::{Access, Context, marked};
@@ -13,7 +12,7 @@ use super::contract::{
     Accepted, Answer, Change, Command, CommandOutcome, Failure, Grant, Job, Match, Outcome, Page, Refusal, Request,
     Target,
 };
-use super::egress::Egress;
+use super::egress::{Egress, World};
 use super::fault::Fault;
 use super::kept::Kept;
 use super::limits::Limits;
@@ -97,7 +96,7 @@ struct Own {
     numbering: Arc<Numbering>,
     limits: Limits,
     access: Arc<Access>,
-    lookup: Arc<dyn Lookup>,
+    world: World,
 }
 
 /// The component as it is now, with what follows from its descriptor.
@@ -114,7 +113,7 @@ impl Own {
         self.access.learn(secrets);
         let asked = asked(&component.descriptor().hosts, &self.settings);
         let allowed = Allowed { asked, granted: self.allow.clone() };
-        let egress = Egress::new(allowed, self.lookup.clone(), self.limits.clone());
+        let egress = Egress::new(allowed, self.world.clone(), self.limits.clone());
         let context = Context {
             tenant: self.tenant.clone(),
             name: self.name.clone(),
@@ -142,7 +141,7 @@ impl Use {
             numbering: options.numbering,
             limits: options.limits,
             access: Arc::new(Access::new(options.secrets)),
-            lookup: runtime.options.lookup.clone(),
+            world: runtime.world(),
         };
         let fitted = ArcSwap::from_pointee(own.fit(handle.component()));
         let kept = Arc::new(Kept::default());

@@ -3,13 +3,23 @@
 use std::time::{Duration, Instant};
 
 /// Counts failures in a row; opens at a bound, lets one try through after a pause, closes on a success.
+///
+/// Failures of one and the same delivery may be its own fault: they hold back that delivery and no other.
 #[derive(Debug)]
 pub struct Breaker {
     bound: u32,
     pause: Duration,
     ceiling: Duration,
     failures: u32,
+    failing: Option<Failing>,
     open: Option<Open>,
+}
+
+/// Whose failures the present row is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Failing {
+    One(i64),
+    Several,
 }
 
 #[derive(Debug)]
@@ -35,13 +45,14 @@ pub enum Gate {
 impl Breaker {
     /// Opens after `bound` failures in a row, for `pause`, then twice as long each time up to `ceiling`.
     pub fn new(bound: u32, pause: Duration, ceiling: Duration) -> Self {
-        Breaker { bound: bound.max(1), pause, ceiling, failures: 0, open: None }
+        Breaker { bound: bound.max(1), pause, ceiling, failures: 0, failing: None, open: None }
     }
 
     /// Asks to make a call. A `Trial` must be followed by `succeeded`, `failed` or `withdrawn`.
     pub fn gate(&mut self, now: Instant) -> Gate {
         match &mut self.open {
             None => Gate::Closed,
+            Some(_) if self.failing != Some(Failing::Several) => Gate::Closed,
             Some(open) if open.trying => Gate::Waiting,
             Some(open) if now < open.until => Gate::Open(open.until),
             Some(open) => {
@@ -54,14 +65,19 @@ impl Breaker {
     /// The outside system answered; true when that closed the breaker.
     pub fn succeeded(&mut self) -> bool {
         self.failures = 0;
+        self.failing = None;
         self.open.take().is_some()
     }
 
-    /// It did not; true when that opened the breaker.
-    pub fn failed(&mut self, now: Instant) -> bool {
+    /// It did not, for this delivery; true when that opened the breaker.
+    pub fn failed(&mut self, delivery: i64, now: Instant) -> bool {
         self.failures = self.failures.saturating_add(1);
+        let same = *self.failing.get_or_insert(Failing::One(delivery)) == Failing::One(delivery);
+        if !same {
+            self.failing = Some(Failing::Several);
+        }
         match &mut self.open {
-            Some(open) if open.trying => {
+            Some(open) if same || open.trying => {
                 open.pause = (open.pause * 2).min(self.ceiling);
                 open.until = now + open.pause;
                 open.trying = false;
@@ -83,9 +99,14 @@ impl Breaker {
         }
     }
 
-    /// Until when the breaker is open, if it is.
-    pub fn open_until(&self) -> Option<Instant> {
+    /// Until when what has failed is held back, if it is.
+    pub fn holds_until(&self) -> Option<Instant> {
         self.open.as_ref().map(|open| open.until)
+    }
+
+    /// Until when nothing is tried, if that is so.
+    pub fn open_until(&self) -> Option<Instant> {
+        self.holds_until().filter(|_| self.failing == Some(Failing::Several))
     }
 }
 
@@ -97,9 +118,9 @@ mod tests {
 
     fn opened(now: Instant) -> Breaker {
         let mut breaker = Breaker::new(3, PAUSE, Duration::from_secs(25));
-        assert!(!breaker.failed(now));
-        assert!(!breaker.failed(now));
-        assert!(breaker.failed(now), "the third failure in a row opens");
+        assert!(!breaker.failed(1, now));
+        assert!(!breaker.failed(2, now));
+        assert!(breaker.failed(1, now), "the third failure in a row opens");
         breaker
     }
 
@@ -107,8 +128,8 @@ mod tests {
     fn a_success_between_failures_keeps_it_closed() {
         let now = Instant::now();
         let mut breaker = Breaker::new(2, PAUSE, PAUSE);
-        for _ in 0..10 {
-            assert!(!breaker.failed(now));
+        for delivery in 0..10 {
+            assert!(!breaker.failed(delivery, now));
             breaker.succeeded();
         }
         assert_eq!(breaker.gate(now), Gate::Closed);
@@ -132,8 +153,22 @@ mod tests {
         for pause in [10, 20, 25, 25] {
             now += Duration::from_secs(pause);
             assert_eq!(breaker.gate(now), Gate::Trial, "after {pause} s");
-            breaker.failed(now);
+            breaker.failed(1, now);
         }
+    }
+
+    #[test]
+    fn one_delivery_that_always_fails_holds_back_no_other() {
+        let now = Instant::now();
+        let mut breaker = Breaker::new(2, PAUSE, Duration::from_secs(25));
+        breaker.failed(1, now);
+        assert!(breaker.failed(1, now), "a person is told");
+        assert_eq!((breaker.holds_until(), breaker.open_until()), (Some(now + PAUSE), None));
+        assert_eq!(breaker.gate(now), Gate::Closed);
+        breaker.failed(1, now + PAUSE);
+        assert_eq!(breaker.holds_until(), Some(now + PAUSE * 3), "it waits twice as long");
+        assert!(!breaker.failed(2, now + PAUSE), "a person knows already");
+        assert_eq!(breaker.gate(now + PAUSE), Gate::Open(now + PAUSE * 3), "with a second one it is an outage");
     }
 
     #[test]

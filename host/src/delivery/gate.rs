@@ -123,17 +123,18 @@ impl Gate {
         }
     }
 
-    /// Takes in what one call came to.
-    pub(super) fn heard(&mut self, meanings: &[Meaning], now: Instant) -> Verdict {
+    /// Takes in what one call came to, for each delivery in it.
+    pub(super) fn heard(&mut self, outcomes: &[(i64, Meaning)], now: Instant) -> Verdict {
         let mut verdict = Verdict::default();
-        if meanings.iter().any(Meaning::is_alive) {
+        let alive = outcomes.iter().any(|(_, meaning)| meaning.is_alive());
+        if alive {
             verdict.resumed = self.breaker.succeeded();
         }
-        for meaning in meanings {
+        for (delivery, meaning) in outcomes {
             match meaning {
-                Meaning::Again { why, .. } if !meanings.iter().any(Meaning::is_alive) => {
+                Meaning::Again { why, .. } if !alive => {
                     self.last_failure = Some(why.clone());
-                    if self.breaker.failed(now) {
+                    if self.breaker.failed(*delivery, now) {
                         verdict.paused = Some(format!("failed too often in a row: {why}"));
                     }
                 }
@@ -152,7 +153,7 @@ impl Gate {
         }
         let paused = self.paused.as_ref().map(|paused| paused.recheck_at);
         let slow = self.slow_until.filter(|until| now < *until);
-        verdict.until = [paused, slow, self.breaker.open_until()].into_iter().flatten().max();
+        verdict.until = [paused, slow, self.breaker.holds_until()].into_iter().flatten().max();
         verdict
     }
 
@@ -195,12 +196,12 @@ mod tests {
         Gate { breaker, slow_until: None, paused: None, last_failure: None, advice: Vec::new() }
     }
 
-    fn down() -> Meaning {
-        Meaning::Again { word: "retryable", why: "connection refused".to_owned(), after: None }
+    fn down(delivery: i64) -> (i64, Meaning) {
+        (delivery, Meaning::Again { word: "retryable", why: "connection refused".to_owned(), after: None })
     }
 
-    fn refused() -> Meaning {
-        Meaning::Pause { word: "misconfigured", why: "no such module".to_owned() }
+    fn refused() -> (i64, Meaning) {
+        (1, Meaning::Pause { word: "misconfigured", why: "no such module".to_owned() })
     }
 
     #[test]
@@ -220,15 +221,15 @@ mod tests {
         let (mut gate, now) = (gate(), Instant::now());
         gate.heard(&[refused()], now);
         assert_eq!(gate.ask(now + RECHECK), Standing::Recheck);
-        gate.heard(&[down()], now + RECHECK);
+        gate.heard(&[down(1)], now + RECHECK);
         assert_eq!(gate.ask(now + RECHECK), Standing::Wait(now + RECHECK + RECHECK));
     }
 
     #[test]
     fn an_outside_that_is_down_spends_no_attempts_once_the_breaker_is_open() {
         let (mut gate, now) = (gate(), Instant::now());
-        assert_eq!(gate.heard(&[down()], now).until, None);
-        let verdict = gate.heard(&[down()], now);
+        assert_eq!(gate.heard(&[down(1)], now).until, None);
+        let verdict = gate.heard(&[down(2)], now);
         assert!(verdict.paused.is_some() && verdict.until.is_some(), "{verdict:?}");
         assert!(matches!(gate.ask(now), Standing::Wait(_)));
     }
@@ -236,8 +237,8 @@ mod tests {
     #[test]
     fn one_answer_among_failures_shows_that_the_outside_lives() {
         let (mut gate, now) = (gate(), Instant::now());
-        for _ in 0..5 {
-            gate.heard(&[down(), Meaning::Skipped("nothing to do".to_owned())], now);
+        for delivery in 0..5 {
+            gate.heard(&[down(delivery), (9, Meaning::Skipped("nothing to do".to_owned()))], now);
         }
         assert_eq!(gate.ask(now), Standing::Go);
     }
@@ -246,7 +247,7 @@ mod tests {
     fn the_lane_is_as_slow_as_it_is_asked_to_be() {
         let (mut gate, now) = (gate(), Instant::now());
         let wait = Duration::from_secs(7);
-        assert_eq!(gate.heard(&[Meaning::Slow(Some(wait))], now).until, Some(now + wait));
+        assert_eq!(gate.heard(&[(1, Meaning::Slow(Some(wait)))], now).until, Some(now + wait));
         assert_eq!(gate.ask(now), Standing::Wait(now + wait));
         assert_eq!(gate.ask(now + wait), Standing::Go);
     }

@@ -30,6 +30,9 @@ const IDLE: Duration = Duration::from_secs(30);
 /// How long a lane waits for a store that does not answer.
 const STORE_GONE: Duration = Duration::from_secs(1);
 
+/// Stands for the sink's check where a delivery is named: their numbers begin with 1.
+const CHECK: i64 = 0;
+
 /// Claimed ahead: so many times what can be under way at once.
 const AHEAD: usize = 4;
 
@@ -271,9 +274,10 @@ impl Runner {
             metrics::counter!("cordboard_component_faults_total", "component" => component).increment(1);
         }
         metrics::histogram!("cordboard_delivery_seconds").record(took.as_secs_f64());
-        let meanings: Vec<Meaning> = match result {
-            Ok(outcomes) => outcomes.into_iter().map(Meaning::of).collect(),
-            Err(fault) if alone => vec![Meaning::of_fault(&fault)],
+        let deliveries = live.iter().map(|claimed| claimed.delivery);
+        let outcomes: Vec<(i64, Meaning)> = match result {
+            Ok(outcomes) => deliveries.zip(outcomes.into_iter().map(Meaning::of)).collect(),
+            Err(fault) if alone => deliveries.map(|delivery| (delivery, Meaning::of_fault(&fault))).collect(),
             Err(fault) => {
                 tracing::warn!(tenant = self.lane.tenant, sink = self.lane.sink, "{fault}; each change by itself now");
                 for (claimed, change) in live.iter().zip(changes) {
@@ -283,10 +287,10 @@ impl Runner {
                 return;
             }
         };
-        let verdict = self.gate().heard(&meanings, Instant::now());
+        let verdict = self.gate().heard(&outcomes, Instant::now());
         self.tell(&verdict);
         let mut story = Some(exchanges);
-        let ends = live.iter().zip(meanings).map(|(claimed, meaning)| {
+        let ends = live.iter().zip(outcomes).map(|(claimed, (_, meaning))| {
             metrics::counter!("cordboard_deliveries_total", "outcome" => meaning.word()).increment(1);
             let exchanges = story.take();
             let why = match (&exchanges, live.first()) {
@@ -354,7 +358,7 @@ impl Runner {
             },
             Err(fault) => Meaning::of_fault(&fault),
         };
-        let verdict = self.gate().heard(&[meaning], Instant::now());
+        let verdict = self.gate().heard(&[(CHECK, meaning)], Instant::now());
         self.tell(&verdict);
     }
 

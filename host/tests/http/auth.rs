@@ -144,13 +144,35 @@ async fn an_agent_sees_its_own_desk() {
 const EC: &str = "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgQx4sNbeN9uEBpGT+HsSUUCSJ+z4IZ7C85rmpu2uI376hRANCAASQggI6\
     Bm1q4PKtP3H5dcoDoWAvx0i10O2eB2z/gjQjJM8nxZzu5a8UkXItjJS8xpmXD0ex/iqPSlXXUcKydPbU";
 
+/// An RSA key made for this test alone.
+const RSA: &str = "MIIEogIBAAKCAQEAyGZxD3z7HDjw9DmcYNQTZ6Ol/4gT5zUD6uLMhu/XCgyKlbZ4vzZKF8Xs2RDgAsxpWAc3F4e+E4JT6kS6iIrWvZZkXIQnphw7\
+    AMkYUF7Hu4Ca7COv0FU4RU5AalXeKcM66laY5kqRz4p9aJLWeETkqvTFKAUYP4fGq8FnDYiL58HCQc/QPms3den+2FMnZboIwX9WBhEIRNj8GR0H\
+    GXsoGcL2aaJdn4hUJN2zcpBISuHqCiHWP8CJSSuVF+wuh68/rKSFJGzcxKdAgp2Nti2bRjOGFb3xgboiaTxaFjtCpuOngzjgGGOd0AmiuB9gdTZs\
+    J2gt97qMgyysd5hRox59pQIDAQABAoIBACsGZ3a6UBVumjjtF4hob+Qb6/tRRWip5rXqzJuZ6bLEH4rmGsV+y+iPu3qdF2MybNmT7v2TzLjWjdqp\
+    t9yx5knc/J4qV3Lf88EG67vxpXM5uMlDHi+d5E9o7gaGegTAYClIv1oOH4EODD/D6tz2eZvEooGlml+lcH+Wrd/ndZYjj6WdCLk00hkVEnDbwcmO\
+    qAv3JL2jLbTy+ZqIPEmu8NhMXNQMqvUCXjZr3WGhr57A8g4BLzcMrm2YeNR4pRL/gdQhLfWl11mIa9a7ej7zHViT/bblmXpOycswBrCslgtbz9hn\
+    uXnGWzZQv7dRKeBRTo6xYvV04HCo/YDHX3t6+T8CgYEA4smkjy2kxW98YnpLV5WcZ5fMbEy67WhzvDlEdjal7aBIbqaGgocsyP4ABg3Fok5GUtuT\
+    6Z75UFueCaiAxTy+38BGRwFcxkUyZdFkToCJclRhV/KHLZWx2XKZfmgGec576tZ3SILfmHr8UmSK0elIr+XEsM5GZadVj+9aaunF0VcCgYEA4jaq\
+    u+qxstfkyB3D76Dy1cvSr2p3ZyfQ2TImXf+oRTISd4aIGfrU7jahNChN2btafImaNd+KZmF/IJBskyxFdmiiNtgiU9dwK+9qFIuzrJNL67Hb6AL9\
+    DF5RiGJglTYk0L+BA6zX9aL/B+UEWM+I2fVQv55j4QnKbV0YxX7DH2MCgYAhTo39fS2a1YHGEMHp7g4XZMLgEPDPFy0QMrTsS6BY4tZgcdKFbwbT\
+    ygIE4Zbp/Gb1mkwB3pgtBheSwY2P6hj6UYnAueF/OQBq1bLOmLAW+2+EdBkIR9jj36HNX8e7seifF7pTCu19vmo6S4vbwlArjSoy8UiDe2zkg7ma\
+    xBSKZwKBgAsTlC6ZYlQYgCpQUszD+7/+N/XA59HUQESyUPCfWRTyS7cwji9/ebekUyZjptQ3eUnJzxQ+Ot+ifIASsk5Oh6QxoWfAE4Y5cVOlaHNT\
+    F9wmZjxHPDZTFyLo52MfNg14VjsmdWHBr91mOsifLSRQHSpW+bo4PjnBqfjK6zCYcWNzAoGAGDqsbgD8HGMQpPCbnJPUAdkhas2al0JWmlc5mbNk\
+    03NZtvgMySK3aeFf4ijw2f4ib3XvGKEcApufIt0TK5uGY6abFPMc2Qlt+GlRf9NEithG7GS4/8dR1Se62+GUAma4y8MB15xGTwhxdg7nz7283VPo\
+    7YDW9iXMdV5YZjhgXjc=";
+
 #[tokio::test]
 async fn tokens_are_verified_with_published_keys() {
     let der = base64::engine::general_purpose::STANDARD.decode(EC).unwrap();
     let private = EncodingKey::from_ec_der(&der);
     let mut public = Jwk::from_encoding_key(&private, Algorithm::ES256).unwrap();
     public.common.key_id = Some("one".to_owned());
-    let set = json!({ "keys": [{ "kty": "strange", "kid": "odd" }, { "kty": "oct", "k": "c2VjcmV0", "kid": "shared" }, public] });
+    let rsa = EncodingKey::from_rsa_der(&base64::engine::general_purpose::STANDARD.decode(RSA).unwrap());
+    let mut public_rsa = Jwk::from_encoding_key(&rsa, Algorithm::RS256).unwrap();
+    public_rsa.common.key_id = Some("rsa".to_owned());
+    let odd = json!({ "kty": "strange", "kid": "odd" });
+    let shared = json!({ "kty": "oct", "k": "c2VjcmV0", "kid": "shared" });
+    let set = json!({ "keys": [odd, shared, public, public_rsa] });
     let asked = Arc::new(AtomicUsize::new(0));
     let counter = asked.clone();
     let app = axum::Router::new().route(
@@ -172,10 +194,13 @@ async fn tokens_are_verified_with_published_keys() {
     };
     let good = "https://id.example";
     assert_eq!(hub.get("/v1/calls", &sign(Algorithm::ES256, Some("one"), &private, good)).await.0, StatusCode::OK);
-    assert_eq!(hub.get("/v1/calls", &sign(Algorithm::ES256, None, &private, good)).await.0, StatusCode::OK);
+    assert_eq!(hub.get("/v1/calls", &sign(Algorithm::RS256, Some("rsa"), &rsa, good)).await.0, StatusCode::OK);
     let refused = [
         sign(Algorithm::ES256, Some("one"), &private, "https://evil.example"),
         sign(Algorithm::ES256, Some("two"), &private, good),
+        sign(Algorithm::ES256, None, &private, good),
+        sign(Algorithm::RS384, Some("rsa"), &rsa, good),
+        sign(Algorithm::RS256, Some("one"), &rsa, good),
         sign(Algorithm::HS256, Some("shared"), &EncodingKey::from_secret(b"secret"), good),
         sign(Algorithm::HS256, Some("one"), &EncodingKey::from_secret(&der), good),
     ];

@@ -69,7 +69,7 @@ async fn events_deliveries_and_tokens() {
 async fn checking_and_looking_into_components() {
     let hub = Hub::prepare(Setup::vtiger("http://127.0.0.1:9"));
     let good = told(&hub, &["check"]);
-    assert!(good.contains("The configuration is good: 1 tenants, 1 sources, 1 sinks, 1 routes."), "{good}");
+    assert!(good.contains("The configuration is good: 1 tenant, 1 source, 1 sink, 1 route."), "{good}");
     let list = told(&hub, &["components"]);
     assert!(list.contains("vtiger") && list.contains("pbx-webhook"), "{list}");
     let file = components().join("vtiger.wasm");

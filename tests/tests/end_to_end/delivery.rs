@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use cordboard_tests::database::Database;
+use cordboard_tests::mail::MailServer;
 use cordboard_tests::pbx::PbxCall;
 use cordboard_tests::vtiger::Fault;
 use cordboard_tests::web::Web;
@@ -98,8 +99,11 @@ async fn expired_sessions_cost_one_login() {
 async fn what_the_crm_refuses_is_parked_until_somebody_mends_it() {
     let alerts = Web::start(|_| (200, String::new())).await.unwrap();
     let hook = alerts.url("/alert");
+    let post = MailServer::start().await.unwrap();
     let world = World::with(|mut setup| {
-        setup.hub.push_str(&format!("alerts = {{ webhook = \"{hook}\" }}\n"));
+        let mail =
+            format!("{{ smtp = \"smtp://{}\", from = \"hub@acme.test\", to = [\"ops@acme.test\"] }}", post.address);
+        setup.hub.push_str(&format!("alerts = {{ webhook = \"{hook}\", mail = {mail} }}\n"));
         setup
     })
     .await;
@@ -115,6 +119,12 @@ async fn what_the_crm_refuses_is_parked_until_somebody_mends_it() {
     assert!(alert["why"].as_str().is_some_and(|why| why.contains("MANDATORY_FIELDS_MISSING")), "{alert}");
     let parked = world.hub.get("/v1/deliveries?state=parked").await["items"][0].clone();
     assert_eq!(parked["id"], alert["delivery"]);
+    until("the mail", || !post.taken().is_empty()).await;
+    let mail = &post.taken()[0];
+    assert_eq!((mail.from.as_str(), mail.to.as_slice()), ("hub@acme.test", &["ops@acme.test".to_owned()][..]));
+    assert!(mail.text.contains("Subject: Cordboard: crm of acme parked"), "{}", mail.text);
+    assert!(mail.text.contains("MANDATORY_FIELDS_MISSING"), "{}", mail.text);
+    assert!(mail.text.contains(&format!("cordboard deliveries show {}", parked["id"])), "{}", mail.text);
     assert!(parked["reason"].as_str().is_some_and(|why| why.contains("MANDATORY_FIELDS_MISSING")), "{parked}");
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(world.crm.count("PBXManager"), 0, "it waits");

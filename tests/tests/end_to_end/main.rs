@@ -5,6 +5,8 @@ mod by_hand;
 mod command_line;
 mod configuration;
 mod delivery;
+mod full_disk;
+mod lane;
 mod outage;
 mod popup;
 mod start_and_stop;

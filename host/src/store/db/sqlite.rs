@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection, SqliteConnection};
 
 use super::{Db, failed};
 use crate::store::error::StoreError;
@@ -43,6 +44,7 @@ pub(in crate::store) async fn open(path: &Path, readers: u32) -> Result<(Db, Fil
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
+        .after_release(|connection, _| Box::pin(whole(connection)))
         .connect_with(options.clone().row_buffer_size(1024))
         .await
         .map_err(failed)?;
@@ -56,6 +58,16 @@ pub(in crate::store) async fn open(path: &Path, readers: u32) -> Result<(Db, Fil
         .await
         .map_err(failed)?;
     Ok((Db::Sqlite { readers, writer, statements: Arc::new(AtomicU64::new(0)) }, lock))
+}
+
+/// Whether a connection can be used again. Where the disk is full or broken, SQLite takes a transaction back by itself;
+/// whoever rolls it back then fails, and counts one transaction too many for ever.
+async fn whole(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
+    if connection.is_in_transaction() {
+        // The roll-back may still be on its way.
+        connection.ping().await?;
+    }
+    Ok(!connection.is_in_transaction())
 }
 
 fn lock(path: &Path) -> Result<FileLock> {

@@ -1,0 +1,52 @@
+//! How a lane keeps to its bounds.
+
+use std::time::{Duration, Instant};
+
+use cordboard_tests::hub::Setup;
+use cordboard_tests::pbx::PbxCall;
+
+use crate::world::{World, routed, until};
+
+const RINGING: &str = "[[routes]]\nfrom = \"pbx\"\nto = \"crm\"\nwhile = \"call.phase == 'ringing'\"\n";
+
+fn sink(mut setup: Setup, keys: &str) -> Setup {
+    setup.tenant = setup.tenant.replace("[sinks.crm]\n", &format!("[sinks.crm]\n{keys}\n"));
+    setup
+}
+
+#[tokio::test]
+async fn a_lane_is_no_faster_than_its_rate() {
+    let world = World::with(|setup| sink(setup, "batch = 1\nrate = \"2/s\"")).await;
+    let begun = Instant::now();
+    for n in 0..8 {
+        world.post(&PbxCall::number(n).ended()).await;
+    }
+    world.hub.until("all calls in the CRM", || async { world.crm.count("PBXManager") == 8 }).await;
+    let took = begun.elapsed();
+    assert!(took >= Duration::from_millis(2900), "two at once, then two in a second: eight calls in {took:?}");
+    world.settled("done").await;
+    assert_eq!(world.crm.faults().doubled(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_popup_is_judged_by_the_record_as_it_is_when_its_turn_comes() {
+    let world = World::with(|setup| routed(sink(setup, "batch = 1\nconcurrency = 1"), RINGING)).await;
+    world.post(&PbxCall::number(0).ringing()).await;
+    world.settled("done").await;
+    world.crm.faults().latency(Duration::from_millis(700));
+    let before = world.crm.faults().requests();
+    for n in 1..4 {
+        world.post(&PbxCall::number(n).ringing()).await;
+    }
+    // All three are claimed at once; while the first is being told, the last one ends.
+    until("the CRM is asked", || world.crm.faults().requests() > before).await;
+    world.post(&PbxCall::number(3).ended()).await;
+    world.hub.until("two popups", || async { world.crm.count("PBXManager") == 3 }).await;
+    world
+        .hub
+        .until("the third is left", || async {
+            world.hub.get("/v1/deliveries?state=stale").await["items"].as_array().is_some_and(|all| all.len() == 1)
+        })
+        .await;
+    assert!(world.call("call-3").is_none(), "nobody is told of a ringing that is over");
+}
