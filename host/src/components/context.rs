@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::address::Lookup;
 use super::allow::Allowed;
 use super::contract::Grant;
+use super::database::Databases;
 use super::egress::Egress;
 use super::limits::Limits;
 use super::redact::Redactor;
@@ -19,6 +20,7 @@ pub(super) struct Context {
     pub settings: String,
     pub limits: Limits,
     pub egress: Arc<Egress>,
+    pub databases: Arc<Databases>,
     pub access: Arc<Access>,
 }
 
@@ -65,6 +67,7 @@ impl Context {
             name: file.to_owned(),
             settings: "{}".to_owned(),
             egress: Arc::new(Egress::new(Allowed::default(), lookup, limits.clone())),
+            databases: Arc::default(),
             limits,
             access: Arc::new(Access::new(Vec::new())),
         }

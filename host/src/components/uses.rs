@@ -1,5 +1,6 @@
 //! A component with one tenant's settings: what every other module calls.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -13,6 +14,7 @@ use super::contract::{
     Accepted, Answer, Change, Command, CommandOutcome, Failure, Grant, Job, Match, Outcome, Page, Refusal, Request,
     Target,
 };
+use super::database::Databases;
 use super::egress::Egress;
 use super::fault::Fault;
 use super::kept::Kept;
@@ -22,6 +24,7 @@ use super::runtime::Runtime;
 use super::session::Session;
 use super::state::Call;
 use super::trace::Exchange;
+use crate::config::DatabaseAddress;
 use crate::model::{Numbering, Phone};
 
 /// A component that may be replaced by a newer file between two calls.
@@ -59,6 +62,8 @@ pub struct UseOptions {
     pub secrets: Vec<String>,
     /// What the tenant's file allows, see [`Pattern`](super::Pattern).
     pub allow: Vec<String>,
+    /// The databases that the tenant's file gives, by name. They are connected to when they are first asked.
+    pub databases: BTreeMap<String, DatabaseAddress>,
     /// How the tenant's numbers are read: adapters get the spellings worth searching for.
     pub numbering: Arc<Numbering>,
     /// What one call may use.
@@ -97,6 +102,7 @@ struct Own {
     numbering: Arc<Numbering>,
     limits: Limits,
     access: Arc<Access>,
+    databases: Arc<Databases>,
     lookup: Arc<dyn Lookup>,
 }
 
@@ -121,6 +127,7 @@ impl Own {
             settings: self.settings.to_string(),
             limits: self.limits.clone(),
             egress: Arc::new(egress),
+            databases: self.databases.clone(),
             access: self.access.clone(),
         };
         Fitted { component, context: Arc::new(context) }
@@ -142,6 +149,7 @@ impl Use {
             numbering: options.numbering,
             limits: options.limits,
             access: Arc::new(Access::new(options.secrets)),
+            databases: Arc::new(Databases::new(options.databases)),
             lookup: runtime.options.lookup.clone(),
         };
         let fitted = ArcSwap::from_pointee(own.fit(handle.component()));
