@@ -49,6 +49,7 @@ pub mod base {
             "cordboard:hub/records@1.0.0/direction": [#[serde(rename_all = "kebab-case")]],
             "cordboard:hub/records@1.0.0/message-status": [#[serde(rename_all = "kebab-case")]],
             "cordboard:hub/records@1.0.0/origin": [#[serde(rename_all = "kebab-case")]],
+            "cordboard:hub/host@1.0.0/rows": [#[derive(Default)] #[serde(default)]],
             "cordboard:hub/host@1.0.0/level": [#[serde(rename_all = "kebab-case")]],
             "cordboard:hub/vocabulary@1.0.0/failure": [#[serde(rename_all = "kebab-case")]],
             "cordboard:hub/vocabulary@1.0.0/command-outcome": [#[serde(rename_all = "kebab-case")]],

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use crate::http::{Error, Request, Response};
 use crate::vocabulary::{Failure, Grant, Instant};
 
-pub use crate::bindings::base::cordboard::hub::host::{Content, Level};
+pub use crate::bindings::base::cordboard::hub::host::{Content, Level, Rows};
 
 /// All that a component sees of the world: the hub, or whatever plays it in a test.
 pub trait Host {
@@ -29,6 +29,35 @@ pub trait Host {
 
     /// Fetches a file by its link; longer than `limit` bytes is a failure.
     fn fetch(&self, url: &str, limit: u64) -> Result<Content, Failure>;
+
+    /// Asks a database that the tenant's file gives to this use under a name; it is only read. In the statement `$1`
+    /// stands for the first parameter. What else it may say, and how values are written, stands in `host.wit`.
+    fn query(&self, database: &str, statement: &str, parameters: &[&str]) -> Result<Rows, Failure> {
+        let _ = (statement, parameters);
+        Err(Failure::misconfigured(format!("there is no database `{database}` here")))
+    }
+}
+
+/// One row of [`Rows`].
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    columns: &'a [String],
+    values: &'a [Option<String>],
+}
+
+impl Rows {
+    /// The rows in their order.
+    pub fn iter(&self) -> impl Iterator<Item = Row<'_>> {
+        self.rows.iter().map(|values| Row { columns: &self.columns, values })
+    }
+}
+
+impl<'a> Row<'a> {
+    /// The value of a column, whatever the case of its name; absent for NULL, and when there is no such column.
+    pub fn get(&self, column: &str) -> Option<&'a str> {
+        let at = self.columns.iter().position(|name| name.eq_ignore_ascii_case(column))?;
+        self.values.get(at)?.as_deref()
+    }
 }
 
 /// Settings that are not what the component expects: they slipped past its own schema.

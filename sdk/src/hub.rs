@@ -12,7 +12,7 @@ use wasip2::io::streams::{InputStream, OutputStream, StreamError};
 
 use crate::Host;
 use crate::bindings::base::cordboard::hub::host;
-use crate::host::{Content, Level};
+use crate::host::{Content, Level, Rows};
 use crate::http::{Error, Request, Response};
 use crate::vocabulary::{Failure, Grant, Instant};
 
@@ -66,6 +66,11 @@ impl Host for Hub {
 
     fn fetch(&self, url: &str, limit: u64) -> Result<Content, Failure> {
         host::fetch(url, limit)
+    }
+
+    fn query(&self, database: &str, statement: &str, parameters: &[&str]) -> Result<Rows, Failure> {
+        let parameters: Vec<String> = parameters.iter().map(|&parameter| parameter.to_owned()).collect();
+        host::query(database, statement, &parameters)
     }
 }
 

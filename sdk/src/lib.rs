@@ -49,7 +49,7 @@ pub mod records;
 pub mod testing;
 pub mod vocabulary;
 
-pub use host::{Host, SettingsError};
+pub use host::{Host, Row, SettingsError};
 pub use serde;
 pub use serde_json;
 
@@ -63,7 +63,7 @@ pub use hub::Hub;
 pub mod prelude {
     pub use crate::abilities::*;
     pub use crate::descriptor;
-    pub use crate::host::{Host, Level};
+    pub use crate::host::{Host, Level, Rows};
     pub use crate::http::{Request, Response};
     pub use crate::records::*;
     pub use crate::serde_json;

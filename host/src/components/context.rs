@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::allow::Allowed;
 use super::contract::Grant;
+use super::database::Databases;
 use super::egress::{Egress, World};
 use super::limits::Limits;
 use super::redact::Redactor;
@@ -18,6 +19,7 @@ pub(super) struct Context {
     pub settings: String,
     pub limits: Limits,
     pub egress: Arc<Egress>,
+    pub databases: Arc<Databases>,
     pub access: Arc<Access>,
 }
 
@@ -64,6 +66,7 @@ impl Context {
             name: file.to_owned(),
             settings: "{}".to_owned(),
             egress: Arc::new(Egress::new(Allowed::default(), world, limits.clone())),
+            databases: Arc::default(),
             limits,
             access: Arc::new(Access::new(Vec::new())),
         }

@@ -13,7 +13,7 @@ pub struct Limits {
     pub table: usize,
     /// Calls into the hub, the system interface included. A page of 500 records logged one by one needs a few thousand.
     pub host_calls: u64,
-    /// Outgoing requests. A batch of 100 changes at three requests each, and as many again for looking up.
+    /// Outgoing requests, fetches and queries. A batch of 100 changes at three requests each, and as many again for looking up.
     pub requests: u32,
     /// Bytes handed over in one go, either way: a whole result, a chunk of a body. A page of 500 long messages is 2 MiB.
     pub transfer: usize,

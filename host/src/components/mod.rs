@@ -15,6 +15,7 @@ mod cache;
 mod component;
 mod context;
 pub mod contract;
+mod database;
 mod descriptor;
 mod egress;
 mod engine;

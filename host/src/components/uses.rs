@@ -1,5 +1,6 @@
 //! A component with one tenant's settings: what every other module calls.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -12,6 +13,7 @@ use super::contract::{
     Accepted, Answer, Change, Command, CommandOutcome, Failure, Grant, Job, Match, Outcome, Page, Refusal, Request,
     Target,
 };
+use super::database::Databases;
 use super::egress::{Egress, World};
 use super::fault::Fault;
 use super::kept::Kept;
@@ -21,6 +23,7 @@ use super::runtime::Runtime;
 use super::session::Session;
 use super::state::Call;
 use super::trace::Exchange;
+use crate::config::DatabaseAddress;
 use crate::model::{Numbering, Phone};
 
 /// A component that may be replaced by a newer file between two calls.
@@ -58,6 +61,8 @@ pub struct UseOptions {
     pub secrets: Vec<String>,
     /// What the tenant's file allows, see [`Pattern`](super::Pattern).
     pub allow: Vec<String>,
+    /// The databases that the tenant's file gives, by name. They are connected to when they are first asked.
+    pub databases: BTreeMap<String, DatabaseAddress>,
     /// How the tenant's numbers are read: adapters get the spellings worth searching for.
     pub numbering: Arc<Numbering>,
     /// What one call may use.
@@ -96,6 +101,7 @@ struct Own {
     numbering: Arc<Numbering>,
     limits: Limits,
     access: Arc<Access>,
+    databases: Arc<Databases>,
     world: World,
 }
 
@@ -120,6 +126,7 @@ impl Own {
             settings: self.settings.to_string(),
             limits: self.limits.clone(),
             egress: Arc::new(egress),
+            databases: self.databases.clone(),
             access: self.access.clone(),
         };
         Fitted { component, context: Arc::new(context) }
@@ -141,6 +148,7 @@ impl Use {
             numbering: options.numbering,
             limits: options.limits,
             access: Arc::new(Access::new(options.secrets)),
+            databases: Arc::new(Databases::new(options.databases)),
             world: runtime.world(),
         };
         let fitted = ArcSwap::from_pointee(own.fit(handle.component()));

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::amount::Rate;
 use super::condition::Condition;
+use super::database::DatabaseAddress;
 use super::document::Place;
 use super::hosts::HostPattern;
 use super::hub::Retention;
@@ -54,6 +55,8 @@ pub struct Source {
     pub component: String,
     /// The component's settings.
     pub settings: Settings,
+    /// The databases that the component may read, by the name that it asks for.
+    pub databases: BTreeMap<String, DatabaseAddress>,
     /// Paths beside `/v1/hooks/{tenant}/{source}` that are its own.
     pub paths: Vec<String>,
     /// The hosts that it may speak to.
@@ -73,6 +76,8 @@ pub struct Sink {
     pub component: String,
     /// The component's settings.
     pub settings: Settings,
+    /// The databases that the component may read, by the name that it asks for.
+    pub databases: BTreeMap<String, DatabaseAddress>,
     /// The hosts that it may speak to.
     pub allow: Vec<HostPattern>,
     /// How many deliveries run at once.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::condition::{Condition, Scope};
+use super::database;
 use super::document::{Document, Node, Table};
 use super::hosts::HostPattern;
 use super::hub::Retention;
@@ -252,9 +253,9 @@ impl Source {
             }
         });
         let paths = paths.collect();
-        let (allow, timeout) = (allow(table), timeout(table));
+        let (databases, allow, timeout) = (database::read(table), allow(table), timeout(table));
         let (name, place) = (name.to_owned(), table.place());
-        Some(Source { name, component: component?, settings: settings?, paths, allow, timeout, place })
+        Some(Source { name, component: component?, settings: settings?, databases, paths, allow, timeout, place })
     }
 }
 
@@ -282,6 +283,7 @@ impl Sink {
             name: name.to_owned(),
             component: component.unwrap_or_default(),
             settings: settings.unwrap_or_default(),
+            databases: database::read(table),
             allow: allow(table),
             concurrency: number("concurrency", 1, 1024, 4) as usize,
             rate: table.take("rate").and_then(|node| node.rate()),

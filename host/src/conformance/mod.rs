@@ -10,6 +10,7 @@ mod socket;
 mod source;
 mod specimen;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -126,6 +127,7 @@ impl Candidate {
             settings: self.settings.clone(),
             secrets: Vec::new(),
             allow: specimen::hosts(&self.component.descriptor().hosts, &self.settings),
+            databases: BTreeMap::new(),
             numbering: Arc::new(Numbering::default()),
             limits: Limits { timeout: TIMEOUT, ..Limits::default() },
         };

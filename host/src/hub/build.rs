@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Hub;
 use crate::components::{Limits, Use, UseOptions};
-use crate::config::{HostPattern, Plan, Problem, Problems, Settings, Sink, Source, Tenant};
+use crate::config::{DatabaseAddress, HostPattern, Plan, Problem, Problems, Settings, Sink, Source, Tenant};
 use crate::delivery::Spec;
 use crate::grants::Granted;
 use crate::intake::Entry;
@@ -132,6 +132,7 @@ struct Part<'a> {
     name: &'a str,
     component: &'a str,
     settings: &'a Settings,
+    databases: &'a BTreeMap<String, DatabaseAddress>,
     allow: &'a [HostPattern],
     timeout: std::time::Duration,
     problem: Box<dyn Fn(String) -> Problem + 'a>,
@@ -139,15 +140,15 @@ struct Part<'a> {
 
 impl<'a> Part<'a> {
     fn of_source(tenant: &'a Tenant, source: &'a Source) -> Self {
-        let Source { name, component, settings, allow, timeout, place, .. } = source;
+        let Source { name, component, settings, databases, allow, timeout, place, .. } = source;
         let problem = Box::new(|what| place.problem(what, None));
-        Part { tenant, name, component, settings, allow, timeout: *timeout, problem }
+        Part { tenant, name, component, settings, databases, allow, timeout: *timeout, problem }
     }
 
     fn of_sink(tenant: &'a Tenant, sink: &'a Sink) -> Self {
-        let Sink { name, component, settings, allow, timeout, place, .. } = sink;
+        let Sink { name, component, settings, databases, allow, timeout, place, .. } = sink;
         let problem = Box::new(|what| place.problem(what, None));
-        Part { tenant, name, component, settings, allow, timeout: *timeout, problem }
+        Part { tenant, name, component, settings, databases, allow, timeout: *timeout, problem }
     }
 
     fn build(self, hub: &Hub) -> Result<Arc<Granted>, Problem> {
@@ -163,6 +164,7 @@ impl<'a> Part<'a> {
             settings,
             secrets: self.settings.secrets().map(|secret| secret.reveal().to_owned()).collect(),
             allow: self.allow.iter().map(ToString::to_string).collect(),
+            databases: self.databases.clone(),
             numbering: Arc::new(self.tenant.numbering.clone()),
             limits: Limits { timeout: self.timeout, ..Limits::default() },
         };
@@ -172,8 +174,11 @@ impl<'a> Part<'a> {
 }
 
 fn same_source(one: &Source, other: &Source) -> bool {
-    (&one.component, &one.settings, &one.allow, one.timeout)
-        == (&other.component, &other.settings, &other.allow, other.timeout)
+    let used = |source: &Source| {
+        let Source { component, settings, databases, allow, timeout, .. } = source.clone();
+        (component, settings, databases, allow, timeout)
+    };
+    used(one) == used(other)
 }
 
 fn same_sink(one: &Sink, other: &Sink) -> bool {

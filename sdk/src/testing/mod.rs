@@ -15,10 +15,12 @@
 //! What is asked must be what is expected next, else the test fails on the spot and shows both; what is expected and
 //! never asked fails it at the end.
 
+mod asking;
 mod compare;
 mod exchange;
 mod outside;
 
+pub use asking::Asking;
 pub use exchange::{Exchange, Expected, Recording};
 pub use outside::{Expecting, Outside};
 

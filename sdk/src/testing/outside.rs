@@ -7,10 +7,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
+use super::asking::{Asking, Question};
 use super::compare::differences;
 use super::{Exchange, Expected, Recording};
 use crate::Host;
-use crate::host::{Content, Level};
+use crate::host::{Content, Level, Rows};
 use crate::http::{Error, Request, Response};
 use crate::vocabulary::{Failure, Grant, Instant};
 
@@ -30,6 +31,7 @@ struct State {
     grant: Option<Grant>,
     script: VecDeque<Exchange>,
     always: Vec<Exchange>,
+    questions: VecDeque<Question>,
     asked: Vec<Request>,
     logs: Vec<(Level, String)>,
     files: HashMap<String, Content>,
@@ -50,6 +52,7 @@ impl Outside {
             grant: None,
             script: VecDeque::new(),
             always: vec![],
+            questions: VecDeque::new(),
             asked: vec![],
             logs: vec![],
             files: HashMap::new(),
@@ -117,6 +120,16 @@ impl Outside {
         self.state().files.insert(url.into(), content);
     }
 
+    /// Expects a query next, among queries; say what is answered. Statements are compared word by word, however they are
+    /// broken into lines.
+    pub fn expect_query(&self, database: &str, statement: &str, parameters: &[&str]) -> Asking<'_> {
+        Asking::new(self, database, statement, parameters)
+    }
+
+    pub(super) fn will_answer(&self, question: Question) {
+        self.state().questions.push_back(question);
+    }
+
     /// Every request so far.
     pub fn asked(&self) -> Vec<Request> {
         self.state().asked.clone()
@@ -129,12 +142,16 @@ impl Outside {
 
     /// What is still expected, by label.
     pub fn left(&self) -> Vec<String> {
-        self.state().script.iter().map(|exchange| exchange.expected.title()).collect()
+        let state = self.state();
+        let requests = state.script.iter().map(|exchange| exchange.expected.title());
+        requests.chain(state.questions.iter().map(Question::title)).collect()
     }
 
     /// Forgets what is still expected.
     pub fn forget(&self) {
-        self.state().script.clear();
+        let mut state = self.state();
+        state.script.clear();
+        state.questions.clear();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -216,6 +233,19 @@ impl Host for Outside {
             return Err(Failure::rejected("too-long", format!("{url} is longer than {limit} bytes")));
         }
         Ok(content)
+    }
+
+    fn query(&self, database: &str, statement: &str, parameters: &[&str]) -> Result<Rows, Failure> {
+        let next = self.state().questions.pop_front();
+        let asked = Question::new(database, statement, parameters);
+        match next {
+            Some(expected) if expected.is(&asked) => expected.answer,
+            expected => {
+                let expected = expected.map_or_else(String::new, |expected| expected.title());
+                self.forget();
+                panic!("{} is not the query expected: {expected}", asked.title());
+            }
+        }
     }
 }
 

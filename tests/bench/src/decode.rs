@@ -1,6 +1,7 @@
 //! One webhook decoded: in a kept instance of the component, and by the same code natively.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant as Clock;
@@ -40,6 +41,7 @@ pub async fn measure() -> Result<Vec<Row>> {
         settings: settings.clone(),
         secrets: Vec::new(),
         allow: Vec::new(),
+        databases: BTreeMap::new(),
         numbering: Arc::new(Numbering::default()),
         limits: Limits::default(),
     };

@@ -1,5 +1,6 @@
 //! What these tests are made with: a runtime, two components, a server to talk to.
 
+use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -64,6 +65,7 @@ pub fn options(settings: Value, allow: &[&str]) -> UseOptions {
         settings,
         secrets: Vec::new(),
         allow: allow.iter().map(|host| (*host).to_owned()).collect(),
+        databases: BTreeMap::new(),
         numbering: Arc::new(Numbering::default()),
         limits: tight(),
     }

@@ -5,6 +5,7 @@
 mod crm;
 mod source;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -34,6 +35,7 @@ async fn bench(settings: Value, allow: &[String]) -> Bench {
         settings,
         secrets: vec![],
         allow: allow.to_vec(),
+        databases: BTreeMap::new(),
         numbering: Arc::new(Numbering { region: "ES".parse().ok(), correct: vec![] }),
         limits: Limits::default(),
     };

@@ -4,6 +4,7 @@
 
 mod tools;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -40,6 +41,7 @@ async fn delivers(name: &str, file: &Path) {
             settings: json!({ "url": server.url(path) }),
             secrets: vec![],
             allow: vec![server.address.to_string()],
+            databases: BTreeMap::new(),
             numbering: Arc::new(Numbering::default()),
             limits: Limits::default(),
         };

@@ -21,6 +21,7 @@ wasmtime::component::bindgen!({
     ",
     imports: {
         "cordboard:hub/host@1.0.0.fetch": async | trappable,
+        "cordboard:hub/host@1.0.0.query": async | trappable,
         default: trappable,
     },
     exports: { default: async },

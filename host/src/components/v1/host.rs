@@ -2,7 +2,7 @@
 
 use wasmtime::component::{HasData, Linker};
 
-use super::bindings::cordboard::hub::host::{self, Content, Level};
+use super::bindings::cordboard::hub::host::{self, Content, Level, Rows};
 use super::bindings::cordboard::hub::vocabulary::{Failure, Grant};
 use super::outward::Outward;
 use crate::components::state::State;
@@ -61,6 +61,23 @@ impl host::Host for State {
         let fetched = egress.fetch(&url, limit, recorder).await;
         Ok(fetched
             .map(|(media_type, bytes)| Content { media_type, bytes })
+            .map_err(|failure| failure.outward(&Numbering::default())))
+    }
+
+    async fn query(
+        &mut self,
+        database: String,
+        statement: String,
+        parameters: Vec<String>,
+    ) -> wasmtime::Result<Result<Rows, Failure>> {
+        if !self.call.count_request() {
+            let over = self.call.over().map_or_else(String::new, |fault| fault.to_string());
+            return Ok(Err(Failure::Misconfigured(over)));
+        }
+        let databases = self.call.context.databases.clone();
+        let answer = databases.query(&database, &statement, &parameters).await;
+        Ok(answer
+            .map(|rows| Rows { columns: rows.columns, rows: rows.rows })
             .map_err(|failure| failure.outward(&Numbering::default())))
     }
 }

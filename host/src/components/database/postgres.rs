@@ -1,0 +1,57 @@
+//! PostgreSQL.
+
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
+use sqlx::{AssertSqlSafe, ConnectOptions, Pool, Postgres, Row, TypeInfo, ValueRef, raw_sql};
+
+use super::{Failed, Reads, TIME, Verdict};
+
+pub(super) fn pool(url: &str) -> Result<Pool<Postgres>, Failed> {
+    let options: PgConnectOptions = url.parse()?;
+    let options = options.disable_statement_logging();
+    let alike = format!(
+        "set standard_conforming_strings = on; set datestyle = 'ISO'; set timezone = 'UTC'; \
+         set bytea_output = 'hex'; set statement_timeout = {}; set idle_in_transaction_session_timeout = {}",
+        TIME.as_millis(),
+        TIME.as_millis()
+    );
+    let pool = super::options().after_connect(move |connection: &mut PgConnection, _| {
+        let alike = alike.clone();
+        Box::pin(async move { raw_sql(AssertSqlSafe(alike)).execute(connection).await.map(drop) })
+    });
+    Ok(pool.connect_lazy_with(options))
+}
+
+impl Reads for Postgres {
+    const BEGIN: &'static str = "begin read only";
+
+    fn text(row: &PgRow, column: usize) -> Result<Option<String>, sqlx::Error> {
+        let value = row.try_get_raw(column)?;
+        if value.is_null() {
+            return Ok(None);
+        }
+        let text = String::from_utf8_lossy(value.as_bytes().map_err(sqlx::Error::Decode)?).into_owned();
+        Ok(Some(match value.type_info().name() {
+            "BOOL" => if text == "t" { "1" } else { "0" }.to_owned(),
+            "TIMESTAMPTZ" => text.strip_suffix("+00").unwrap_or(&text).to_owned(),
+            "BYTEA" => {
+                let bytes = text.strip_prefix("\\x").and_then(|digits| hex::decode(digits).ok());
+                String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned()
+            }
+            _ => text,
+        }))
+    }
+}
+
+/// By SQLSTATE: class 08 is connections, 28 logging in, 40 conflicts, 53 resources, 55 locks, 57 the operator, 58 the
+/// system.
+pub(super) fn verdict(code: &str) -> Verdict {
+    match code {
+        "57014" => Verdict::Slow,
+        "42501" | "3D000" => Verdict::Entry,
+        code => match code.get(..2) {
+            Some("28") => Verdict::Entry,
+            Some("08" | "40" | "53" | "55" | "57" | "58" | "25") => Verdict::Passing,
+            _ => Verdict::Statement,
+        },
+    }
+}
