@@ -6,6 +6,7 @@
 pub mod amount;
 mod catalog;
 mod condition;
+mod directory;
 mod document;
 mod hosts;
 mod hub;
@@ -21,6 +22,7 @@ mod warnings;
 pub use amount::Rate;
 pub use catalog::{Catalog, Offer};
 pub use condition::{Condition, Misfit, Scope};
+pub use directory::Directory;
 pub use document::Place;
 pub use hosts::{Host, HostPattern};
 pub use hub::{Alerts, Auth, EncryptionKey, Hub, Limits, Log, Mail, Retention, StoreAddress, TokenKeys};

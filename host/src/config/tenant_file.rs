@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::condition::{Condition, Scope};
+use super::directory::Directory;
 use super::document::{Document, Node, Table};
 use super::hosts::HostPattern;
 use super::hub::Retention;
@@ -28,6 +29,7 @@ impl Tenant {
             routes: listed(table, "routes", Route::read),
             keys: listed(table, "keys", ApiKey::read),
             retention: Retention::read(table, retention),
+            directory: Directory::read(table, &declared.sinks),
             sources,
             sinks,
         };

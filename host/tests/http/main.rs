@@ -6,4 +6,6 @@ mod auth;
 mod fan_out;
 mod fixture;
 mod live;
+mod people;
+mod popups;
 mod problems;
