@@ -6,6 +6,7 @@ mod command_line;
 mod configuration;
 mod delivery;
 mod outage;
+mod people;
 mod popup;
 mod start_and_stop;
 mod whole_way;
