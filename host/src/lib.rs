@@ -1,13 +1,14 @@
 //! Cordboard: a communications hub. Sources bring in calls and messages, sinks make CRMs agree with them.
 //!
 //! The modules are floors, each using only those below it; from the ground up: `model`, `config`, `store`,
-//! `components`, `conformance`, `grants`, `live`, `delivery`, `intake`, `hub`, `http`, `cli`.
+//! `components`, `conformance`, `grants`, `live`, `directory`, `delivery`, `intake`, `commands`, `hub`, `http`, `cli`.
 
 pub mod cli;
 pub mod components;
 pub mod config;
 pub mod conformance;
 pub mod delivery;
+pub mod directory;
 pub mod grants;
 pub mod http;
 pub mod hub;

@@ -5,8 +5,9 @@ use cordboard_sdk::records::{Call, CallPhase};
 use crate::settings::Settings;
 
 /// The states, and their words in PBXManager (and modules of one's own) and in Events.
-const WORDS: [(&str, &str, &str); 10] = [
+const WORDS: [(&str, &str, &str); 11] = [
     ("ringing", "ringing", "Planned"),
+    ("withdrawn", "no-response", "Planned"),
     ("in-progress", "in-progress", "Planned"),
     ("answered", "completed", "Held"),
     ("no-answer", "no-answer", "Not Held"),
@@ -27,6 +28,12 @@ pub fn state(call: &Call) -> &str {
         }
         (Some(CallPhase::Ended), None) => "unknown",
         (Some(CallPhase::Answered), _) => "in-progress",
+        // Between two tries of a queue, say: what rings nowhere is no popup.
+        (Some(CallPhase::Ringing), _)
+            if !call.desks.is_empty() && call.desks.iter().all(|desk| desk.stopped_at.is_some()) =>
+        {
+            "withdrawn"
+        }
         (Some(CallPhase::Ringing), _) => "ringing",
         // The source never says how far calls have come: what is known of the end is all there is.
         (None, Some(outcome)) => outcome,
@@ -58,12 +65,18 @@ pub fn words(settings: &Settings) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use cordboard_sdk::records::Desk;
+
     use super::*;
 
     #[test]
     fn the_phase_speaks_until_the_end() {
         let call = |phase, outcome: Option<&str>| Call { phase, outcome: outcome.map(Into::into), ..Call::default() };
         assert_eq!(state(&call(Some(CallPhase::Ringing), Some("busy"))), "ringing");
+        let desk = |stopped_at| Desk { extension: "101".into(), rang_at: 1, answered_at: None, stopped_at };
+        let rang = |desks: Vec<Desk>| Call { desks, ..call(Some(CallPhase::Ringing), None) };
+        assert_eq!(state(&rang(vec![desk(Some(2)), desk(None)])), "ringing");
+        assert_eq!(state(&rang(vec![desk(Some(2))])), "withdrawn");
         assert_eq!(state(&call(Some(CallPhase::Answered), None)), "in-progress");
         assert_eq!(state(&call(Some(CallPhase::Ended), Some("busy"))), "busy");
         assert_eq!(state(&call(Some(CallPhase::Ended), None)), "unknown");

@@ -5,7 +5,7 @@ mod bench;
 
 use bench::{Bench, ONE, START, finished, first, next, number, ringing};
 use cordboard_sdk::prelude::*;
-use cordboard_sdk::records::{Call, CallPhase, Direction, Recording};
+use cordboard_sdk::records::{Call, CallPhase, Desk, Direction, Recording};
 use cordboard_sdk::serde_json::json;
 use cordboard_vtiger::Vtiger;
 
@@ -48,6 +48,29 @@ fn a_call_costs_a_look_up_a_search_and_a_create() {
     let receipt = bench.one(&change);
     let same = next(change, &receipt, finished());
     assert_eq!(bench.requests(|| assert_eq!(bench.one(&same).memo, receipt.memo)), 0, "nothing changed");
+}
+
+#[test]
+fn a_popup_goes_while_nothing_rings_and_comes_again() {
+    let bench = Bench::with(json!({}));
+    bench.crm.clock().freeze((START / 1000) as i64);
+    let rang = |extension: &str, from: u64, until: Option<u64>| Desk {
+        extension: extension.into(),
+        rang_at: START + from,
+        answered_at: None,
+        stopped_at: until.map(|until| START + until),
+    };
+    let rings = |desks: Vec<Desk>| Call { desks, ..ringing() };
+    let shown = || bench.crm.world().incoming(6, (START / 1000) as i64)["result"].as_array().map(Vec::len);
+    let change = first("c1", rings(vec![rang("101", 0, None)]));
+    let receipt = bench.one(&change);
+    assert_eq!(shown(), Some(1));
+    let change = next(change, &receipt, rings(vec![rang("101", 0, Some(15_000))]));
+    let receipt = bench.one(&change);
+    assert_eq!((bench.record("PBXManager")["callstatus"].as_str(), shown()), ("no-response", Some(0)));
+    let change = next(change, &receipt, rings(vec![rang("101", 0, Some(15_000)), rang("102", 16_000, None)]));
+    bench.one(&change);
+    assert_eq!((bench.record("PBXManager")["callstatus"].as_str(), shown()), ("ringing", Some(1)));
 }
 
 #[test]

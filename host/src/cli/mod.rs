@@ -6,6 +6,7 @@ mod components;
 mod deliveries;
 mod events;
 mod init;
+mod people;
 mod serve;
 mod token;
 
@@ -42,6 +43,8 @@ enum Command {
     Events(events::Arguments),
     /// Show deliveries and what became of them; try them again
     Deliveries(deliveries::Arguments),
+    /// Show who has a number, and what was said with them
+    People(people::Arguments),
     /// Show components, or look into a .wasm file
     Components(components::Arguments),
     /// Print a completion script for your shell
@@ -73,6 +76,7 @@ pub fn main() -> ExitCode {
             Command::Token(arguments) => token::run(&config, &arguments),
             Command::Events(arguments) => events::run(&config, &arguments).await,
             Command::Deliveries(arguments) => deliveries::run(&config, &arguments).await,
+            Command::People(arguments) => people::run(&config, &arguments).await,
             Command::Components(arguments) => components::run(&config, &arguments).await,
             Command::Completions { shell } => {
                 clap_complete::generate(shell, &mut Arguments::command(), "cordboard", &mut std::io::stdout());

@@ -23,6 +23,8 @@ pub struct Offer {
     pub source: bool,
     /// It can be used as a sink.
     pub sink: bool,
+    /// It knows people by their number.
+    pub directory: bool,
     /// Hosts that it needs.
     pub hosts: Vec<String>,
 }
@@ -48,6 +50,14 @@ impl Plan {
             for sink in tenant.sinks.values() {
                 let part = Part { name: &sink.name, place: &sink.place, settings: &sink.settings };
                 check.part(&part, &sink.component, &sink.allow, ("sink", |offer| offer.sink));
+            }
+            for name in tenant.directory.sinks.iter().flatten() {
+                let component = tenant.sinks.get(name).map_or("", |sink| sink.component.as_str());
+                if catalog.offer(component).is_some_and(|offer| !offer.directory) {
+                    let what = format!("the directory asks `{name}`, whose component `{component}` knows nobody");
+                    let hint = "name a sink whose component exports `directory`".to_owned();
+                    check.problems.push(tenant.directory.place.problem(what, Some(hint)));
+                }
             }
         }
         if check.problems.is_empty() { Ok(check.warnings) } else { Err(Problems(check.problems)) }

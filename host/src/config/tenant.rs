@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::amount::Rate;
 use super::condition::Condition;
 use super::database::DatabaseAddress;
+use super::directory::Directory;
 use super::document::Place;
 use super::hosts::HostPattern;
 use super::hub::Retention;
@@ -31,6 +32,8 @@ pub struct Tenant {
     pub keys: Vec<ApiKey>,
     /// How long its things are kept.
     pub retention: Retention,
+    /// Who is asked whose a number is.
+    pub directory: Directory,
 }
 
 /// A person who answers.

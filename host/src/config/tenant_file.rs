@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::condition::{Condition, Scope};
 use super::database;
+use super::directory::Directory;
 use super::document::{Document, Node, Table};
 use super::hosts::HostPattern;
 use super::hub::Retention;
@@ -29,6 +30,7 @@ impl Tenant {
             routes: listed(table, "routes", Route::read),
             keys: listed(table, "keys", ApiKey::read),
             retention: Retention::read(table, retention),
+            directory: Directory::read(table, &declared.sinks),
             sources,
             sinks,
         };

@@ -327,6 +327,7 @@ impl Catalog for Shelf {
                     "$defs": { "secret": secret },
                 }),
                 sink: true,
+                directory: true,
                 hosts: vec!["{url}".to_owned()],
                 ..Offer::default()
             }),
@@ -419,7 +420,7 @@ fn settings_are_checked_against_the_components_schema() {
 #[test]
 fn routes_choose_sinks() {
     use crate::model::call::CallPhase;
-    use crate::model::{About, Call, Event, Instant, Item, Kind, Subject};
+    use crate::model::{About, AtDesks, Call, Event, Instant, Item, Kind, Subject};
     let plan = plan("", ACME).unwrap();
     let acme = &plan.tenants["acme"];
     let event = |kind: &str, source: &str| Event {
@@ -432,6 +433,7 @@ fn routes_choose_sinks() {
             subject: Subject { source: source.into(), kind: Kind::Call, id: "c".into() },
             revision: 1,
             changed: vec!["phase".into()],
+            desks: AtDesks::default(),
             item: Item::Call(Call { phase: Some(CallPhase::Ringing), ..Call::default() }),
         },
     };
@@ -474,4 +476,32 @@ fn host_patterns() {
     {
         assert!(text.parse::<HostPattern>().is_err(), "{text}");
     }
+}
+
+#[test]
+fn whose_a_number_is_is_asked_of_sinks_that_know_people() {
+    let acme = |table: &str| plan("", &format!("{ACME}\n[directory]\n{table}\n"));
+    let default = plan("", ACME).unwrap().tenants["acme"].directory.clone();
+    assert_eq!((default.budget, default.sinks), (Directory::BUDGET, None));
+    let set = acme("sinks = [\"crm\"]\nbudget = \"800ms\"").unwrap();
+    let directory = &set.tenants["acme"].directory;
+    assert_eq!((directory.budget.as_millis(), directory.sinks.as_deref()), (800, Some(&["crm".to_owned()][..])));
+    assert!(set.check_components(&Shelf).is_ok());
+    let told = |table: &str| acme(table).unwrap_err().to_string();
+    assert!(told("sinks = [\"crn\"]").contains("the directory asks `crn`, which is no sink; did you mean `crm`?"));
+    assert!(told("sinks = [\"crm\", \"crm\"]").contains("`sinks` names `crm` twice"));
+    assert!(told("budget = \"1h\"").contains("`directory.budget` must be from 50ms to 10s"));
+    assert!(told("bugdet = \"1s\"").contains("did you mean `budget`?"));
+    struct Dumb;
+    impl Catalog for Dumb {
+        fn offer(&self, component: &str) -> Option<Offer> {
+            Shelf.offer(component).map(|offer| Offer { directory: false, ..offer })
+        }
+
+        fn names(&self) -> Vec<String> {
+            Shelf.names()
+        }
+    }
+    let told = set.check_components(&Dumb).unwrap_err().to_string();
+    assert!(told.contains("the directory asks `crm`, whose component `vtiger` knows nobody"), "{told}");
 }

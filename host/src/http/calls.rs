@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderName, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use serde::{Deserialize, Serialize};
 
 use super::Api;
@@ -15,7 +15,8 @@ use super::query::{Id, Query, limit};
 use crate::components::contract::Refusal;
 use crate::config::Role;
 use crate::intake::IntakeError;
-use crate::model::{Agent, Call, Instant, Item};
+use crate::model::call::{CallPhase, Direction};
+use crate::model::{Agent, Call, Instant, Item, Party, Phone};
 use crate::store::{CallFilter, Page, Record};
 
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -84,7 +85,7 @@ pub(super) async fn list(
     Ok(Json(api.store.calls(&caller.tenant.name, &filter, asked.after.as_deref(), limit).await?))
 }
 
-fn one_of(name: &str, word: Option<String>, words: &[&str]) -> Result<Option<String>, Problem> {
+pub(super) fn one_of(name: &str, word: Option<String>, words: &[&str]) -> Result<Option<String>, Problem> {
     match word {
         Some(word) if !words.contains(&word.as_str()) => {
             Err(Problem::new(Kind::Malformed, format!("must be one of: {}", words.join(", "))).at(name))
@@ -123,25 +124,42 @@ pub(super) async fn one(State(api): State<Arc<Api>>, caller: Caller, Id(id): Id)
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ByHand {
-    /// Your own id for it: the same id again adds to the same call. Made up when absent.
+    /// Your own id for it: the same id again adds to the same call. The header `Idempotency-Key` when absent; made up
+    /// when that is absent too.
     #[schema(max_length = 200)]
     id: Option<String>,
+    /// Whom it was with: the side that is not ours, by the call's direction.
+    customer: Option<CustomerByHand>,
     /// What is known of it, in the fields of a call.
     #[schema(value_type = Object)]
     call: Call,
 }
 
+/// Whom a call was with.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CustomerByHand {
+    /// What they are called: later calls with the number show it.
+    name: Option<String>,
+    /// The number, as people write numbers.
+    number: Option<String>,
+}
+
 /// A call logged by hand.
 ///
-/// It goes the way of every other call, under the source `manual`. An agent logs calls of its own extension.
+/// It goes the way of every other call, under the source `manual`. An agent logs calls of its own extension. One that
+/// says nothing of how far it has come is over.
 #[utoipa::path(post, path = "/v1/calls", tag = "calls", request_body = ByHand,
     responses((status = 201, description = "The call as it stands now", body = Object),
         (status = "default", body = super::problem::Document)))]
 pub(super) async fn log(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    Body(ByHand { id, mut call }): Body<ByHand>,
+    headers: HeaderMap,
+    Body(ByHand { id, customer, mut call }): Body<ByHand>,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<Record>), Problem> {
+    let key = headers.get("idempotency-key").map(|key| key.to_str().unwrap_or_default().to_owned());
+    let id = id.or(key);
     if let Some(odd) = id.as_deref().filter(|id| id.is_empty() || id.len() > 200 || id.contains(char::is_control)) {
         let detail = format!("an id has from 1 to 200 bytes and no control characters; this one has {}", odd.len());
         return Err(Problem::new(Kind::Invalid, detail).at("/id"));
@@ -151,6 +169,10 @@ pub(super) async fn log(
         let extension = desk(&caller, asked).map_err(|problem| problem.at("/call/agent/extension"))?;
         call.agent = Some(Agent { extension, name: None, user: None });
     }
+    if let Some(customer) = customer {
+        with_customer(&mut call, customer)?;
+    }
+    call.phase = call.phase.or(Some(CallPhase::Ended));
     let id = id.unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
     let committed = api.reception.log_call(&caller.tenant, id, call).await.map_err(in_body)?;
     let record = match committed.records.first() {
@@ -159,6 +181,29 @@ pub(super) async fn log(
     };
     let record = record.ok_or_else(|| Problem::new(Kind::Internal, "the call was logged, but cannot be read"))?;
     Ok((StatusCode::CREATED, [(header::LOCATION, format!("/v1/calls/{}", record.id))], Json(record)))
+}
+
+/// Puts the customer on the side that is not ours.
+fn with_customer(call: &mut Call, CustomerByHand { name, number }: CustomerByHand) -> Result<(), Problem> {
+    let side = match call.direction {
+        Some(Direction::Inbound) => &mut call.caller,
+        Some(Direction::Outbound) => &mut call.callee,
+        Some(Direction::Internal) | None => {
+            let detail = "with a `customer` the direction is needed: `inbound` when they called, `outbound` when you did";
+            return Err(Problem::new(Kind::Invalid, detail).at("/call/direction"));
+        }
+    };
+    if side.is_some() {
+        let detail = "the call says itself who was on the customer's side: give one of the two";
+        return Err(Problem::new(Kind::Invalid, detail).at("/customer"));
+    }
+    let given = |text: Option<String>| text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    let (name, number) = (given(name), given(number));
+    if name.is_none() && number.is_none() {
+        return Err(Problem::new(Kind::Invalid, "give a name, a number or both").at("/customer"));
+    }
+    *side = Some(Party { number: number.map(Phone::raw), name, agent: None });
+    Ok(())
 }
 
 /// What is wrong with an observation, told with its place in the body.

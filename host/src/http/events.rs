@@ -70,7 +70,7 @@ pub(super) async fn events(
     let filter = EventFilter { record: wanted.record, ..EventFilter::default() };
     let mut page = api.store.events_since(&caller.tenant.name, asked.since, limit, &filter).await?;
     let sight = caller.sight();
-    page.events.retain(|event| sight.sees(&event.about.item) && wanted.admits(event));
+    page.events.retain(|event| sight.sees(&event.about.item) && wanted.admits(event, &event.kind));
     let last = api.store.last_seq(&caller.tenant.name).await?;
     Ok(Json(Events { events: page.events, next: page.next, more: page.more, last }))
 }

@@ -57,6 +57,8 @@ fn describe() {
     describe_gauge!("cordboard_deliveries_parked", "Deliveries that wait for a person");
     describe_gauge!("cordboard_lanes_paused", "Lanes that do not run");
     describe_counter!("cordboard_component_faults_total", "Calls that broke a component down, by component");
+    describe_counter!("cordboard_directory_total", "Questions whose a number is, by what became of them");
+    describe_counter!("cordboard_route_total", "Questions of a dialplan, by what became of them");
     describe_gauge!("cordboard_live_sockets", "Open live sockets");
     describe_counter!("cordboard_live_frames_total", "Frames sent to live sockets");
     describe_counter!("cordboard_live_cut_total", "Live sockets that were cut for being slow");

@@ -18,9 +18,11 @@ mod intake;
 mod jwks;
 mod live;
 mod metrics;
+mod people;
 mod problem;
 mod query;
 mod rate;
+mod route;
 mod router;
 mod serve;
 mod socket;
@@ -42,6 +44,7 @@ pub use serve::serve;
 use crate::components::Library;
 use crate::config::Plan;
 use crate::delivery::Lanes;
+use crate::directory::Directory;
 use crate::hub::Hub;
 use crate::intake::Reception;
 use crate::live::Live;
@@ -52,6 +55,7 @@ pub struct Api {
     plan: Arc<ArcSwap<Plan>>,
     store: Store,
     live: Arc<Live>,
+    directory: Arc<Directory>,
     library: Arc<Library>,
     reception: Arc<Reception>,
     lanes: Arc<Lanes>,
@@ -72,6 +76,7 @@ impl Api {
             plan: hub.plan.clone(),
             store: hub.store.clone(),
             live: hub.live.clone(),
+            directory: hub.directory.clone(),
             library: hub.library.clone(),
             reception: hub.reception.clone(),
             lanes: hub.lanes.clone(),

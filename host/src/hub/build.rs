@@ -7,6 +7,7 @@ use super::Hub;
 use crate::components::{Limits, Use, UseOptions};
 use crate::config::{DatabaseAddress, HostPattern, Plan, Problem, Problems, Settings, Sink, Source, Tenant};
 use crate::delivery::Spec;
+use crate::directory::Sinks;
 use crate::grants::Granted;
 use crate::intake::Entry;
 use crate::store::Lane;
@@ -103,6 +104,16 @@ impl Built {
         let lanes = gone.map(|(tenant, sink)| Lane { tenant: tenant.clone(), sink: sink.clone() }).collect();
         *self = next.built;
         Change { lanes, starting: next.starting }
+    }
+
+    /// The tenants with their sinks, for asking whose a number is.
+    pub fn directories(&self, plan: &Plan) -> Vec<Sinks> {
+        let of = |tenant: &Arc<Tenant>| {
+            let own = self.sinks.iter().filter(|((name, _), _)| *name == tenant.name);
+            let sinks = own.map(|((_, sink), built)| (sink.clone(), built.adapter.clone())).collect();
+            Sinks { tenant: tenant.clone(), sinks }
+        };
+        plan.tenants.values().map(of).collect()
     }
 
     /// All that the outside may call: the sources, and the sinks.

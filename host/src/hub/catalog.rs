@@ -24,6 +24,7 @@ fn offer(component: &Component) -> Offer {
         schema: component.descriptor().settings_schema.clone(),
         source: sources.into_iter().any(|ability| abilities.has(ability)),
         sink: abilities.has(Ability::Sink),
+        directory: abilities.has(Ability::Directory),
         hosts: component.descriptor().hosts.clone(),
     }
 }

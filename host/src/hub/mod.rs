@@ -22,6 +22,7 @@ use crate::components::contract::Ability;
 use crate::components::{Library, Runtime, RuntimeError, RuntimeOptions};
 use crate::config::{Plan, Problems, StoreAddress};
 use crate::delivery::{Bell, Lanes};
+use crate::directory::Directory;
 use crate::intake::{self, Entry, Reception};
 use crate::live::Live;
 use crate::store::{Options, Store, StoreError};
@@ -44,6 +45,8 @@ pub struct Hub {
     pub reception: Arc<Reception>,
     /// The live feed.
     pub live: Arc<Live>,
+    /// Who has which number.
+    pub directory: Arc<Directory>,
     runtime: Arc<Runtime>,
     bell: Bell,
     applying: tokio::sync::Mutex<build::Built>,
@@ -87,13 +90,15 @@ impl Hub {
         let cache = Some(settings.data.join("compiled"));
         let runtime = Runtime::new(RuntimeOptions { cache, ..RuntimeOptions::default() })?;
         let library = Library::open(runtime.clone(), &settings.components).await;
+        let live = Live::new(&store);
         let hub = Arc::new(Hub {
             folder: folder.to_owned(),
             plan: Arc::new(ArcSwap::from_pointee(plan.clone())),
             library,
             lanes: Lanes::new(&store),
             reception: Reception::new(store.clone()),
-            live: Live::new(&store),
+            directory: Directory::new(store.clone(), live.clone()),
+            live,
             runtime,
             bell: Bell::new(settings.alerts),
             applying: tokio::sync::Mutex::default(),
@@ -143,6 +148,7 @@ impl Hub {
         let entries = built.entries();
         self.follow_jobs(&entries);
         self.reception.set(entries);
+        self.directory.set(built.directories(&plan));
         self.plan.store(Arc::new(plan));
         for lane in obsolete.lanes {
             self.lanes.stop(&lane).await;

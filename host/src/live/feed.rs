@@ -10,8 +10,9 @@ use axum::extract::ws::Utf8Bytes;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
-use super::frame::{self, Frame, Sight};
+use super::frame::{self, Frame, Sight, Texts};
 use super::subscription::Subscription;
+use crate::model::Event;
 use crate::store::{EventFilter, Store, StoreError};
 
 /// Events read from the store at once.
@@ -165,11 +166,12 @@ impl Feed {
 
     /// Reads a page from the store.
     async fn read(&mut self) -> Result<(), StoreError> {
-        let page = self.store.events_since(&self.tenant, self.seen, PAGE, &self.subscription.filter()).await?;
+        let filter = self.subscription.filter(!self.desks().is_empty());
+        let page = self.store.events_since(&self.tenant, self.seen, PAGE, &filter).await?;
         for event in &page.events {
-            if self.sight.sees(&event.about.item) && self.subscription.admits(event) {
-                match frame::text(event) {
-                    Ok(text) => self.waiting.push_back((event.seq, text)),
+            if let Some(told) = self.told(event) {
+                match Texts::of(event) {
+                    Ok(texts) => self.waiting.push_back((event.seq, texts.told(event, told))),
                     Err(why) => tracing::error!(tenant = self.tenant, seq = event.seq, %why, "an event has no JSON"),
                 }
             }
@@ -187,22 +189,35 @@ impl Feed {
     fn take(&mut self, frame: &Frame) -> Option<Utf8Bytes> {
         self.stage = Stage::Level;
         match frame {
-            Frame::Event { event, text } => {
+            Frame::Event { event, texts } => {
                 if event.seq <= self.seen {
                     return None;
                 }
                 self.seen = event.seq;
-                let wanted = self.sight.sees(&event.about.item) && self.subscription.admits(event);
-                wanted.then(|| text.clone())
+                self.told(event).map(|told| texts.told(event, told))
             }
             Frame::Notice { kind, audience, text } => {
-                (self.sight.hears(audience) && self.subscription.admits_kind(kind)).then(|| text.clone())
+                (self.sight.hears(audience) && self.subscription.admits_notice(kind, audience)).then(|| text.clone())
             }
             Frame::Behind => {
                 self.stage = Stage::Behind;
                 None
             }
         }
+    }
+
+    /// The desks that the subscriber sits at; none for one that looks at the whole tenant.
+    fn desks(&self) -> &[String] {
+        self.sight.at(&self.subscription.agents)
+    }
+
+    /// The type under which the subscriber is told of an event; absent when it is not told.
+    fn told<'e>(&self, event: &'e Event) -> Option<&'e str> {
+        let told = match self.desks() {
+            [] => &event.kind,
+            desks => event.told_at(desks),
+        };
+        (self.sight.sees(&event.about.item) && self.subscription.admits(event, told)).then_some(told)
     }
 
     /// Frames were overwritten before they were taken. While the store was read that is nobody's fault.

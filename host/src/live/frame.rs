@@ -1,6 +1,6 @@
 //! What goes to subscribers, and which of them may see it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::extract::ws::Utf8Bytes;
 
@@ -13,7 +13,7 @@ pub(super) enum Frame {
         /// What filters look at.
         event: Arc<Event>,
         /// What is sent.
-        text: Utf8Bytes,
+        texts: Texts,
     },
     /// Something that is not in the ledger.
     Notice {
@@ -31,13 +31,33 @@ pub(super) enum Frame {
 impl Frame {
     /// An event with its JSON.
     pub(super) fn of(event: &Arc<Event>) -> Result<Self, serde_json::Error> {
-        Ok(Frame::Event { text: text(event)?, event: event.clone() })
+        Ok(Frame::Event { texts: Texts::of(event)?, event: event.clone() })
     }
 }
 
-/// An event's JSON.
-pub(super) fn text(event: &Event) -> Result<Utf8Bytes, serde_json::Error> {
-    serde_json::to_string(event).map(Utf8Bytes::from)
+/// The types under which desks are told of an event that is not of that type.
+const AT_DESKS: [&str; 4] = ["call.ringing", "call.answered", "call.withdrawn", "call.updated"];
+
+/// An event's JSON, under its own type and under those by which desks are told: each is made once, when somebody needs
+/// it first.
+pub(super) struct Texts {
+    own: Utf8Bytes,
+    at_desks: [OnceLock<Utf8Bytes>; AT_DESKS.len()],
+}
+
+impl Texts {
+    /// An event with its own JSON.
+    pub(super) fn of(event: &Event) -> Result<Self, serde_json::Error> {
+        Ok(Texts { own: serde_json::to_string(event)?.into(), at_desks: Default::default() })
+    }
+
+    /// The JSON under this type.
+    pub(super) fn told(&self, event: &Event, kind: &str) -> Utf8Bytes {
+        let slot = AT_DESKS.iter().position(|known| *known == kind && kind != event.kind);
+        let Some(slot) = slot.and_then(|slot| self.at_desks.get(slot)) else { return self.own.clone() };
+        let make = || serde_json::to_string(&event.told(kind)).map_or_else(|_| self.own.clone(), Utf8Bytes::from);
+        slot.get_or_init(make).clone()
+    }
 }
 
 /// That everything up to a number has been sent, and that what follows is the present.
@@ -71,6 +91,14 @@ impl Sight {
         match self {
             Sight::Tenant => true,
             Sight::Desk(extensions) => concerns(item, extensions),
+        }
+    }
+
+    /// The desks from whose place events are told: those asked for, or an agent's own.
+    pub(super) fn at<'a>(&'a self, asked: &'a [String]) -> &'a [String] {
+        match self {
+            Sight::Desk(own) if !asked.iter().all(|asked| own.contains(asked)) || asked.is_empty() => own,
+            _ => asked,
         }
     }
 

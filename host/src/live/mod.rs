@@ -28,17 +28,22 @@ use frame::Frame;
 /// Frames that a subscriber may be behind. At about a kilobyte each, a full ring is some megabytes for a tenant.
 const RING: usize = 4096;
 
+/// Commits that whoever listens to [`Live::published`] may be behind.
+const BACKLOG: usize = 1024;
+
 /// The feed of all tenants.
 pub struct Live {
     store: Store,
     rings: Mutex<HashMap<String, broadcast::Sender<Arc<Frame>>>>,
+    published: broadcast::Sender<Events>,
 }
 
 impl Live {
     /// Starts handing on what the store commits from now on; ends when the `Live` is dropped or the store closes.
     pub fn new(store: &Store) -> Arc<Self> {
         let commits = store.subscribe();
-        let live = Arc::new(Live { store: store.clone(), rings: Mutex::default() });
+        let (published, _) = broadcast::channel(BACKLOG);
+        let live = Arc::new(Live { store: store.clone(), rings: Mutex::default(), published });
         tokio::spawn(pump(Arc::downgrade(&live), commits));
         live
     }
@@ -53,6 +58,12 @@ impl Live {
     ) -> Result<Feed, StoreError> {
         let ring = self.ring(tenant);
         Feed::begin(self.store.clone(), tenant, ring, since, sight, subscription).await
+    }
+
+    /// The events of every commit from now on, each after its frames are on their way: what is told by a notice upon it
+    /// comes after them.
+    pub fn published(&self) -> broadcast::Receiver<Events> {
+        self.published.subscribe()
     }
 
     /// Tells a tenant's subscribers something that is not in the ledger: how a source stands, how far a job has come,
@@ -124,7 +135,11 @@ async fn pump(live: Weak<Live>, mut commits: broadcast::Receiver<Events>) {
         let received = commits.recv().await;
         let Some(live) = live.upgrade() else { return };
         match received {
-            Ok(events) => live.publish(&events),
+            Ok(events) => {
+                live.publish(&events);
+                // Nobody listening is no fault.
+                let _ = live.published.send(events);
+            }
             Err(RecvError::Lagged(missed)) => {
                 tracing::warn!(missed, "the live feed fell behind the ledger: subscribers read on from the store");
                 live.all_behind();

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::frame::concerns;
+use super::frame::{Audience, concerns};
 use crate::model::Event;
 use crate::store::EventFilter;
 
@@ -28,13 +28,22 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Whether an event is wanted.
-    pub fn admits(&self, event: &Event) -> bool {
-        self.admits_kind(&event.kind)
+    /// Whether an event is wanted by whoever is told of it under this type.
+    pub fn admits(&self, event: &Event, told: &str) -> bool {
+        self.admits_kind(told)
             && (self.sources.is_empty() || self.sources.contains(&event.about.subject.source))
             && self.record.is_none_or(|record| event.about.record == record)
             && self.subject.as_ref().is_none_or(|subject| event.about.subject.id == *subject)
             && (self.agents.is_empty() || concerns(&event.about.item, &self.agents))
+    }
+
+    /// Whether a notice is wanted: of what is told to desks only what is for those asked for.
+    pub(super) fn admits_notice(&self, kind: &str, audience: &Audience) -> bool {
+        let elsewhere = match audience {
+            Audience::Desks(desks) => !self.agents.is_empty() && !desks.iter().any(|desk| self.agents.contains(desk)),
+            Audience::Everybody | Audience::Supervisors => false,
+        };
+        self.admits_kind(kind) && !elsewhere
     }
 
     /// Whether events or notices of a type are wanted.
@@ -42,10 +51,10 @@ impl Subscription {
         self.types.is_empty() || self.types.iter().any(|wanted| matches(wanted, kind))
     }
 
-    /// As much of it as the store can look after.
-    pub(super) fn filter(&self) -> EventFilter {
+    /// As much of it as the store can look after: not the types, when events may be told under others.
+    pub(super) fn filter(&self, at_desk: bool) -> EventFilter {
         let types = self.types.iter().map(|wanted| wanted.strip_suffix(".*").unwrap_or(wanted).to_owned());
-        let all = self.types.iter().any(|wanted| wanted == "*");
+        let all = at_desk || self.types.iter().any(|wanted| wanted == "*");
         let source = if let [source] = self.sources.as_slice() { Some(source.clone()) } else { None };
         EventFilter { types: if all { Vec::new() } else { types.collect() }, record: self.record, source }
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 pub use super::event_type::type_of;
-use super::{Instant, Item, Subject};
+use super::{AtDesks, Instant, Item, Subject};
 
 /// One change of one record. `seq` grows with every event of the hub.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,7 +33,34 @@ pub struct About {
     pub revision: u64,
     /// The fields that changed.
     pub changed: Vec<String>,
+    /// What it did at telephones.
+    #[serde(default, skip_serializing_if = "AtDesks::is_empty")]
+    pub desks: AtDesks,
     /// The record after the change, under the name of its kind.
     #[serde(flatten)]
     pub item: Item,
+}
+
+/// An event as it is told at a desk: the same, under another type.
+#[derive(Serialize)]
+struct Told<'a> {
+    seq: u64,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    at: Instant,
+    tenant: &'a str,
+    #[serde(flatten)]
+    about: &'a About,
+}
+
+impl Event {
+    /// The type by which somebody at these extensions is told of it, see [`AtDesks::told`].
+    pub fn told_at(&self, extensions: &[String]) -> &str {
+        self.about.desks.told(&self.kind, &self.about.item, extensions)
+    }
+
+    /// The event under this type.
+    pub fn told<'a>(&'a self, kind: &'a str) -> impl Serialize + 'a {
+        Told { seq: self.seq, kind, at: self.at, tenant: &self.tenant, about: &self.about }
+    }
 }

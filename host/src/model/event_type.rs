@@ -2,13 +2,14 @@
 
 use super::call::{CallPhase, Direction};
 use super::message::MessageStatus;
-use super::{Item, Kind};
+use super::{AtDesks, Item, Kind};
 
 /// Every type of event, with the moment it stands for. `session.` types beside these follow the states that a source
 /// reports: `session.` and the state's word.
 pub const EVENT_TYPES: &[(&str, &str)] = &[
-    ("call.ringing", "a call was first seen ringing"),
+    ("call.ringing", "a call was first seen ringing, or one more telephone rings for it"),
     ("call.answered", "a person answered"),
+    ("call.withdrawn", "a telephone that rang does not any more, and somebody else may answer"),
     ("call.ended", "the call is over"),
     ("call.recorded", "a recording came in, or more is known of one"),
     ("call.updated", "anything else is known of a call"),
@@ -46,8 +47,8 @@ pub fn kind_of(event_type: &str) -> Option<Kind> {
 }
 
 /// The type of the event for a change from `before` (absent: a new subject) to `after`. `changed` names the fields that
-/// the change touched.
-pub fn type_of(before: Option<&Item>, after: &Item, changed: &[&str]) -> String {
+/// the change touched, `desks` what it did at telephones.
+pub fn type_of(before: Option<&Item>, after: &Item, changed: &[&str], desks: &AtDesks) -> String {
     let touched = |field: &str| changed.contains(&field);
     let what = match after {
         Item::Call(call) => {
@@ -59,6 +60,8 @@ pub fn type_of(before: Option<&Item>, after: &Item, changed: &[&str]) -> String 
                 Some(CallPhase::Ringing) => "ringing",
                 Some(CallPhase::Answered) => "answered",
                 Some(CallPhase::Ended) => "ended",
+                None if !desks.ringing.is_empty() => "ringing",
+                None if !desks.withdrawn.is_empty() => "withdrawn",
                 None if touched("recordings") => "recorded",
                 None => "updated",
             }
@@ -151,8 +154,16 @@ mod tests {
             (Some(Some(Ended)), Some(Ended), vec!["recordings", "notes"], "call.recorded"),
         ];
         for (before, after, changed, expected) in cases {
-            assert_eq!(type_of(before.map(call).as_ref(), &call(after), &changed), expected);
+            let (before, after) = (before.map(call), call(after));
+            assert_eq!(type_of(before.as_ref(), &after, &changed, &AtDesks::default()), expected);
         }
+        let rings = AtDesks { ringing: vec!["1002".into()], withdrawn: vec!["1001".into()], ..AtDesks::default() };
+        let stops = AtDesks { ringing: Vec::new(), ..rings.clone() };
+        let of = |before, after, desks: &AtDesks| type_of(Some(&call(before)), &call(after), &["desks"], desks);
+        assert_eq!(of(Some(Ringing), Some(Ringing), &rings), "call.ringing");
+        assert_eq!(of(Some(Ringing), Some(Ringing), &stops), "call.withdrawn");
+        assert_eq!(of(Some(Ringing), Some(Answered), &stops), "call.answered");
+        assert_eq!(of(Some(Ringing), Some(Ended), &stops), "call.ended");
     }
 
     #[test]
@@ -161,7 +172,8 @@ mod tests {
         use MessageStatus::{Delivered, Failed, Queued, Read, Sent};
         let inbound = message(Some(Inbound), None);
         let of = |before: Option<&Message>, after: &Message, changed: &[&str]| {
-            type_of(before.cloned().map(Item::Message).as_ref(), &Item::Message(after.clone()), changed)
+            let before = before.cloned().map(Item::Message);
+            type_of(before.as_ref(), &Item::Message(after.clone()), changed, &AtDesks::default())
         };
         assert_eq!(of(None, &inbound, &["direction"]), "message.received");
         assert_eq!(of(None, &message(None, None), &["text"]), "message.received");
@@ -183,6 +195,9 @@ mod tests {
 
     #[test]
     fn the_rest() {
+        let type_of = |before: Option<&Item>, after: &Item, changed: &[&str]| {
+            type_of(before, after, changed, &AtDesks::default())
+        };
         let open = Item::Conversation(Conversation::default());
         let away = Item::Conversation(Conversation { archived: Some(true), ..Conversation::default() });
         assert_eq!(type_of(None, &open, &["name"]), "conversation.created");

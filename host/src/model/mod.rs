@@ -2,10 +2,12 @@
 //!
 //! No input or output, no clock, no async: everything here is a function of its arguments, and is tested as such.
 
+mod at_desks;
 pub mod bounds;
 pub mod call;
 pub mod contact;
 pub mod conversation;
+mod customer;
 mod dialling;
 pub mod event;
 mod event_type;
@@ -19,10 +21,12 @@ mod record;
 pub mod session;
 pub mod subject;
 
+pub use at_desks::AtDesks;
 pub use bounds::Rejected;
 pub use call::Call;
 pub use contact::Contact;
 pub use conversation::Conversation;
+pub use customer::Customer;
 pub use event::{About, Event};
 pub use event_type::{EVENT_TYPES, kind_of, type_of};
 pub use instant::Instant;

@@ -38,6 +38,9 @@ const LONGEST: usize = 64;
 /// Variants handed to adapters.
 const VARIANTS: usize = 8;
 
+/// Fewer digits than these are nobody's number.
+const SHORTEST: usize = 2;
+
 impl Phone {
     /// A number as it was written, nothing worked out yet.
     pub fn raw(raw: impl Into<String>) -> Self {
@@ -55,7 +58,38 @@ impl Phone {
     }
 }
 
+impl Phone {
+    /// What all spellings of one number have in common, as far as it is known: the digits of E.164, or those that were
+    /// written. Absent when it is no number.
+    pub fn key(&self) -> Option<String> {
+        let key = match &self.e164 {
+            Some(e164) => only_digits(e164),
+            None => digits(user_part(&self.raw))?.0,
+        };
+        (key.len() >= SHORTEST).then_some(key)
+    }
+}
+
 impl Numbering {
+    /// A number as somebody has typed it, its forms worked out.
+    pub fn typed(&self, text: &str) -> Phone {
+        let mut phone = Phone::raw(text.trim());
+        self.normalize(&mut phone);
+        phone
+    }
+
+    /// The keys under which records may know this number, likeliest first: see [`Phone::key`].
+    pub fn keys(&self, phone: &Phone) -> Vec<String> {
+        let spelled = self.variants(phone).into_iter().filter_map(|variant| Phone::raw(variant).key());
+        let mut keys: Vec<String> = Vec::new();
+        for key in phone.key().into_iter().chain(spelled) {
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        keys
+    }
+
     /// Works out the forms of a number from its raw text.
     pub fn normalize(&self, phone: &mut Phone) {
         (phone.e164, phone.national) = match self.read(&phone.raw) {

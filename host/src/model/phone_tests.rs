@@ -185,3 +185,30 @@ proptest::proptest! {
         assert!(variants.iter().enumerate().all(|(at, one)| !variants[..at].contains(one)));
     }
 }
+
+#[test]
+fn what_people_type_leads_to_one_key() {
+    let numbering = Numbering { region: Some(country::Id::ES), correct: Vec::new() };
+    for typed in [
+        "600111222",
+        "600 11 12 22",
+        "600.111.222",
+        "(600) 111-222",
+        "+34600111222",
+        "+34 600 111 222",
+        "0034600111222",
+        "tel:+34-600-111-222",
+        "%2B34600111222",
+        " 600111222 ",
+    ] {
+        let phone = numbering.typed(typed);
+        assert_eq!(phone.key().as_deref(), Some("34600111222"), "{typed}");
+        let keys = numbering.keys(&phone);
+        assert_eq!(keys.first().map(String::as_str), Some("34600111222"), "{typed}");
+        assert!(keys.iter().any(|key| key == "600111222"), "{typed}: a record that knows no region: {keys:?}");
+    }
+    assert_eq!(numbering.typed("1001").key().as_deref(), Some("1001"));
+    for nobody in ["anonymous", "", "x", "sip:ana@pbx", "7"] {
+        assert_eq!(numbering.typed(nobody).key(), None, "{nobody}");
+    }
+}

@@ -74,10 +74,10 @@ impl<T> Page<T> {
 /// Lists are given in pieces of at most so many.
 pub(super) const LIMIT: u32 = 1000;
 
-const COLUMNS: &str =
+pub(super) const COLUMNS: &str =
     "r.id, r.source, r.kind, r.subject, r.also, r.revision, r.created_at, r.updated_at, r.merged, r.at";
 
-fn read(row: &Row) -> Result<Record> {
+pub(super) fn read(row: &Row) -> Result<Record> {
     let merged: Merged = row.parsed(8)?;
     Ok(Record {
         id: row.int(0)?,
@@ -146,9 +146,7 @@ impl Store {
 
     async fn listed(&self, filter: Filter, after: Option<&str>, limit: u32) -> Result<Page<Record>> {
         let limit = limit.clamp(1, LIMIT);
-        let after = after.and_then(|after| after.split_once('.'));
-        let after = after.and_then(|(at, id)| Some((at.parse::<i64>().ok()?, id.parse::<i64>().ok()?)));
-        let filter = match after {
+        let filter = match after.and_then(place) {
             Some((at, id)) => filter.and("r.at <= ?", at).and(&format!("(r.at < {at} or r.id < ?)"), id),
             None => filter,
         };
@@ -161,6 +159,12 @@ impl Store {
         let item = |row: &Row| Ok((format!("{}.{}", row.int(9)?, row.int(0)?), read(row)?));
         Ok(Page::of(rows.iter().map(item).collect::<Result<_>>()?, limit))
     }
+}
+
+/// The place in a list that a cursor names: time and id.
+pub(super) fn place(cursor: &str) -> Option<(i64, i64)> {
+    let (at, id) = cursor.split_once('.')?;
+    Some((at.parse().ok()?, id.parse().ok()?))
 }
 
 fn of_kind(tenant: &str, kind: Kind) -> Filter {

@@ -124,6 +124,9 @@ impl Store {
             let id = row.int(0)?;
             tx.execute("delete from delivery where record = $1", args![id]).await?;
             tx.execute("delete from alias where record = $1", args![id]).await?;
+            let numbers = "delete from contact_number
+                 where record = $1 or record in (select id from record where joined_into = $1)";
+            tx.execute(numbers, args![id]).await?;
             let joined = "delete from delivery where record in (select id from record where joined_into = $1)";
             tx.execute(joined, args![id]).await?;
             tx.execute("delete from record where id = $1 or joined_into = $1", args![id]).await?;

@@ -61,7 +61,7 @@ impl Fixture {
         write("jwt", SECRET);
         write("cordboard.toml", lines);
         let key = hex::encode(Sha256::digest(KEY));
-        let people = "[[agents]]\nlogin = \"ana\"\nextensions = [\"1001\"]\n\
+        let people = "[[agents]]\nname = \"Ana\"\nlogin = \"ana\"\nextensions = [\"1001\"]\n\
              [[agents]]\nlogin = \"luis\"\nextensions = [\"1002\", \"1003\"]\n";
         let machine = format!("[[keys]]\nname = \"crm\"\nrole = \"supervisor\"\nsha256 = \"{key}\"\n");
         write("tenants/acme.toml", &format!("region = \"ES\"\n{people}{machine}"));

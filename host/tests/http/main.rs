@@ -6,5 +6,7 @@ mod auth;
 mod fan_out;
 mod fixture;
 mod live;
+mod people;
+mod popups;
 mod problems;
 mod wire;

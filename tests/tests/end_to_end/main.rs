@@ -8,6 +8,7 @@ mod delivery;
 mod full_disk;
 mod lane;
 mod outage;
+mod people;
 mod popup;
 mod start_and_stop;
 mod whole_way;

@@ -1,6 +1,6 @@
 use super::*;
 use crate::model::call::{CallPhase, Desk, Direction};
-use crate::model::{About, Agent, Call, Instant, Message, Party, Phone, Subject};
+use crate::model::{About, Agent, AtDesks, Call, Instant, Message, Party, Phone, Subject};
 
 fn event(kind: &str, item: Item) -> Event {
     let subject = Subject { source: "pbx".into(), kind: item.kind(), id: "c1".into() };
@@ -9,7 +9,7 @@ fn event(kind: &str, item: Item) -> Event {
         kind: kind.into(),
         at: Instant::clamped(1_700_000_000_000),
         tenant: "acme".into(),
-        about: About { record: 1, subject, revision: 3, changed: vec!["phase".into()], item },
+        about: About { record: 1, subject, revision: 3, changed: vec!["phase".into()], desks: AtDesks::default(), item },
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::facets::Facets;
 use crate::model::event::About;
 use crate::model::type_of;
-use crate::model::{Event, Instant, Item, Kind, Merged, Session, Subject};
+use crate::model::{AtDesks, Event, Instant, Item, Kind, Merged, Session, Subject};
 use crate::store::error::StoreError;
 use crate::store::intake::{Committed, Intake};
 use crate::store::routes::Want;
@@ -150,6 +150,13 @@ pub(in crate::store) struct RecordRow<'a> {
     pub joined_into: Option<i64>,
     pub facets: Facets,
     pub merged: String,
+}
+
+impl RecordRow<'_> {
+    /// The numbers that a contact is known by: tenant, key, record.
+    pub fn contact_numbers(&self) -> impl Iterator<Item = (&str, &str, i64)> {
+        self.facets.contact.iter().map(|number| (self.entry.tenant.as_str(), number.as_str(), self.entry.id))
+    }
 }
 
 impl Plan {
@@ -378,9 +385,10 @@ impl Merge {
         entry.updated_at = prepared.intake.received_at;
         entry.dirty = true;
         let after = entry.view.get_or_insert_with(|| entry.merged.view()).clone();
+        let desks = AtDesks::between(before.as_ref(), &after);
         let event = Arc::new(Event {
             seq: self.plan.counter.event.unsigned_abs(),
-            kind: type_of(before.as_ref(), &after, changed),
+            kind: type_of(before.as_ref(), &after, changed, &desks),
             at: prepared.intake.received_at,
             tenant: entry.tenant.clone(),
             about: About {
@@ -388,6 +396,7 @@ impl Merge {
                 subject: entry.subject.clone(),
                 revision: entry.revision.unsigned_abs(),
                 changed: changed.iter().map(|&field| field.to_owned()).collect(),
+                desks,
                 item: after,
             },
         });

@@ -13,6 +13,10 @@ pub(in crate::store) struct Facets {
     pub agents: String,
     /// Names, texts and notes, in lower case.
     pub words: String,
+    /// The number that it was with, as a key.
+    pub person: Option<String>,
+    /// A contact's numbers, as keys.
+    pub contact: Vec<String>,
 }
 
 /// At most so many bytes of words are searched.
@@ -21,7 +25,8 @@ const WORDS: usize = 2000;
 impl Facets {
     /// Those of a record.
     pub fn of(item: &Item) -> Self {
-        let mut facets = Facets::default();
+        let person = item.customer().and_then(|customer| customer.key());
+        let mut facets = Facets { person, ..Facets::default() };
         match item {
             Item::Call(call) => {
                 facets.at = call.started_at.or(call.answered_at).or(call.ended_at);
@@ -45,6 +50,7 @@ impl Facets {
             }
             Item::Contact(contact) => {
                 contact.numbers.iter().for_each(|phone| facets.phone(Some(phone)));
+                facets.contact = contact.numbers.iter().filter_map(Phone::key).collect();
                 facets.words([&contact.name, &contact.push_name, &contact.verified_name]);
             }
             Item::Conversation(conversation) => {

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::broadcast;
 
-use self::batch::{Counter, Found, Plan, Prepared};
+use self::batch::{Counter, Found, Plan, Prepared, RecordRow};
 use super::db::{Db, Tx, args};
 use super::delivery::Lane;
 use super::error::StoreError;
@@ -44,7 +44,7 @@ pub(super) struct Ledger {
 /// What becomes of a record that is there already.
 const ON_RECORD: &str = "on conflict (id) do update set also = excluded.also, revision = excluded.revision,
     updated_at = excluded.updated_at, at = excluded.at, numbers = excluded.numbers, agents = excluded.agents,
-    words = excluded.words, joined_into = excluded.joined_into, merged = excluded.merged";
+    words = excluded.words, joined_into = excluded.joined_into, person = excluded.person, merged = excluded.merged";
 
 /// What a want makes of a delivery that is there already.
 ///
@@ -196,6 +196,8 @@ async fn write(tx: &mut Tx, items: &[Prepared], admitted: &[bool], plan: &Plan) 
     }
     either!(records(&records));
     either!(aliases(&aliases));
+    let numbers: Vec<_> = records.iter().flat_map(RecordRow::contact_numbers).collect();
+    either!(contact_numbers(&numbers));
     either!(intake(&raw));
     if !plan.events.is_empty() {
         match postgres {

@@ -62,18 +62,19 @@ pub(super) async fn records(tx: &mut Tx, records: &[RecordRow<'_>]) -> Result<()
         texts(records, |row| &row.facets.agents),
         texts(records, |row| &row.facets.words),
         Value::Ints(records.iter().map(|row| row.joined_into).collect()),
+        opt_texts(records, |row| row.facets.person.as_deref()),
         Value::Jsons(records.iter().map(|row| Some(row.merged.clone())).collect()),
     ];
     let sql = format!(
         "insert into record (id, tenant, source, kind, subject, also, revision, created_at, updated_at, at, numbers,
-             agents, words, joined_into, merged)
+             agents, words, joined_into, person, merged)
          select id, tenant, source, kind, subject, also::jsonb, revision, created_at, updated_at, at, numbers,
-             agents, words, joined_into, merged::jsonb
+             agents, words, joined_into, person, merged::jsonb
          from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[],
              $8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::text[], $13::text[], $14::bigint[],
-             $15::text[])
+             $15::text[], $16::text[])
              as r (id, tenant, source, kind, subject, also, revision, created_at, updated_at, at, numbers,
-                 agents, words, joined_into, merged) {}",
+                 agents, words, joined_into, person, merged) {}",
         super::ON_RECORD
     );
     tx.execute(sql, values).await.map(drop)
@@ -91,6 +92,18 @@ pub(super) async fn aliases(tx: &mut Tx, aliases: &[(&Key, i64)]) -> Result<()> 
     let sql = "insert into alias (tenant, source, kind, subject, record)
          select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[])
          on conflict (subject, source, kind, tenant) do update set record = excluded.record";
+    tx.execute(sql, values).await.map(drop)
+}
+
+/// Writes by which numbers contacts are known.
+pub(super) async fn contact_numbers(tx: &mut Tx, numbers: &[(&str, &str, i64)]) -> Result<()> {
+    let values = [
+        texts(numbers, |(tenant, ..)| tenant),
+        texts(numbers, |(_, number, _)| number),
+        ints(numbers, |(.., record)| *record),
+    ];
+    let sql = "insert into contact_number (tenant, number, record)
+         select * from unnest($1::text[], $2::text[], $3::bigint[]) on conflict do nothing";
     tx.execute(sql, values).await.map(drop)
 }
 

@@ -51,14 +51,15 @@ pub(super) async fn records(tx: &mut Tx, records: &[RecordRow<'_>]) -> Result<()
             .text(&row.facets.agents)
             .text(&row.facets.words)
             .opt_int(row.joined_into)
+            .opt_text(row.facets.person.as_deref())
             .json(&row.merged);
     }
     let sql = format!(
         "insert into record (id, tenant, source, kind, subject, also, revision, created_at, updated_at, at, numbers,
-             agents, words, joined_into, merged)
+             agents, words, joined_into, person, merged)
          select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
-             value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13,
-             cast(substr($2, value ->> 14, value ->> 15) as text)
+             value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14,
+             cast(substr($2, value ->> 15, value ->> 16) as text)
          from jsonb_each($1) where true {}",
         super::ON_RECORD
     );
@@ -75,6 +76,18 @@ pub(super) async fn aliases(tx: &mut Tx, aliases: &[(&Key, i64)]) -> Result<()> 
     let sql = "insert into alias (tenant, source, kind, subject, record)
          select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 from jsonb_each($1) where true
          on conflict (subject, source, kind, tenant) do update set record = excluded.record";
+    tx.execute(sql, [json]).await.map(drop)
+}
+
+/// Writes by which numbers contacts are known.
+pub(super) async fn contact_numbers(tx: &mut Tx, numbers: &[(&str, &str, i64)]) -> Result<()> {
+    let mut rows = Rows::new();
+    for (tenant, number, record) in numbers {
+        rows.row().text(tenant).text(number).int(*record);
+    }
+    let [json, _] = rows.values();
+    let sql = "insert into contact_number (tenant, number, record)
+         select value ->> 0, value ->> 1, value ->> 2 from jsonb_each($1) where true on conflict do nothing";
     tx.execute(sql, [json]).await.map(drop)
 }
 

@@ -8,6 +8,7 @@ mod claims;
 mod kinds;
 mod ledger;
 mod outage;
+mod people;
 mod speed;
 mod standing;
 mod upkeep;

@@ -1,0 +1,166 @@
+//! Who is calling: named while it rings, and sent to whoever looks after them.
+
+use std::time::Duration;
+
+use cordboard_tests::live::Live;
+use cordboard_tests::pbx::PbxCall;
+use cordboard_tests::vtiger::Fault;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::world::{World, routed, until};
+
+/// A contact in the CRM that Ana (user 5) looks after.
+fn ines(world: &World) -> String {
+    let fields = [("firstname", "Inés"), ("lastname", "Ortega"), ("mobile", "600 00 00 01")];
+    world.crm.world().add("Contacts", 5, &fields)
+}
+
+async fn anas(world: &World) -> Live {
+    Live::open(&world.hub, "", &world.hub.token("agent", "ana")).await
+}
+
+/// The body of a route's answer, as a dialplan gets it.
+async fn route(world: &World, number: &str) -> String {
+    let answer = world.hub.ask(Method::GET, &format!("/v1/route/{number}")).await;
+    assert_eq!(answer.status(), 200);
+    answer.text().await.unwrap()
+}
+
+#[tokio::test]
+async fn the_ringing_comes_at_once_and_the_name_after_it() {
+    let world = World::start().await;
+    let contact = ines(&world);
+    let mut ana = anas(&world).await;
+    let mut supervisor = Live::open(&world.hub, "?types=call.identified", &world.hub.token("supervisor", "eva")).await;
+    world.post(&PbxCall::number(1).ringing()).await;
+    let ringing = ana.next().await;
+    assert_eq!((&ringing["type"], &ringing["desks"]), (&json!("call.ringing"), &json!({ "ringing": ["101"] })));
+    assert_eq!(ringing["call"]["caller"]["number"]["e164"], "+34600000001");
+    let named = ana.next().await;
+    assert_eq!((&named["type"], &named["complete"]), (&json!("call.identified"), &json!(true)), "{named}");
+    assert_eq!(named["call"], json!({ "record": ringing["record"], "subject": ringing["subject"] }));
+    assert_eq!(named["number"]["e164"], "+34600000001");
+    let first = &named["matches"][0];
+    assert_eq!((&first["sink"], &first["id"], &first["kind"]), (&json!("crm"), &json!(contact), &json!("contact")));
+    assert_eq!((&first["name"], &first["owner"]["user"]), (&json!("Inés Ortega"), &json!("19x5")), "{named}");
+    assert_eq!(first["owner"], json!({ "user": "19x5", "extension": "101", "name": "Ana" }));
+    let record = contact.split_once('x').unwrap().1;
+    assert!(first["link"].as_str().is_some_and(|link| link.contains(record)), "{first}");
+    assert_eq!(supervisor.next().await["matches"], named["matches"]);
+
+    // The same number again is known by heart, however it is written.
+    let asked = world.crm.faults().count("query");
+    let again = PbxCall { id: "call-2".to_owned(), from: "600 000 001".to_owned(), ..PbxCall::number(1) };
+    world.post(&again.ringing()).await;
+    let named = ana.next_of("call.identified").await;
+    assert_eq!((&named["call"]["subject"]["id"], &named["matches"][0]["name"]), (&json!("call-2"), &json!("Inés Ortega")));
+    let page = world.hub.get("/v1/people/0034600000001").await;
+    assert_eq!((&page["matches"], &page["complete"]), (&named["matches"], &json!(true)));
+    assert_eq!(world.crm.faults().count("query"), asked);
+    // And the log shows it.
+    let timeline = world.hub.get("/v1/people/600-000-001/timeline").await;
+    assert_eq!(timeline["items"].as_array().unwrap().len(), 2);
+    assert_eq!(timeline["items"][0]["customer"]["name"], "Inés Ortega");
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_slow_crm_and_its_late_answer_is_kept() {
+    let world = World::with(|mut setup| {
+        setup.tenant.push_str("\n[directory]\nbudget = \"300ms\"\n");
+        setup
+    })
+    .await;
+    ines(&world);
+    until("the lane has looked at the CRM", || world.crm.faults().count("listtypes") > 0).await;
+    world.crm.faults().latency(Duration::from_secs(1));
+    world.crm.faults().forget();
+    let mut ana = anas(&world).await;
+    world.post(&PbxCall::number(1).ringing()).await;
+    let ringing = ana.next().await;
+    assert_eq!(ringing["type"], "call.ringing");
+    assert_eq!(world.crm.faults().count("query"), 0, "it did not wait for the CRM");
+    let named = ana.next().await;
+    assert_eq!((&named["type"], &named["complete"]), (&json!("call.identified"), &json!(false)), "{named}");
+    assert_eq!(named["matches"], json!([]));
+    let known = || async {
+        let page = world.hub.get("/v1/people/600000001").await;
+        page["complete"] == true && page["matches"][0]["name"] == "Inés Ortega"
+    };
+    world.hub.until("the late answer", known).await;
+    assert_eq!(world.crm.faults().count("query"), 3, "asked once: contacts, leads, accounts");
+    world.post(&PbxCall::number(1).ended()).await;
+    let late = ana.next().await;
+    assert_eq!(late["type"], "call.withdrawn", "a name that comes late is not told: {late}");
+}
+
+#[tokio::test]
+async fn a_caller_is_sent_to_whoever_looks_after_them_and_nowhere_on_any_doubt() {
+    let world = World::start().await;
+    ines(&world);
+    let person = |owner: u64, number: &str| world.crm.world().add("Contacts", owner, &[("lastname", "X"), ("phone", number)]);
+    person(6, "600 00 00 02");
+    person(5, "600 00 00 03");
+    person(6, "600 00 00 03");
+    for typed in ["600000001", "+34600000001", "0034%20600%20000%20001", "(600)%20000.001"] {
+        assert_eq!(route(&world, typed).await, "101", "{typed}");
+    }
+    assert_eq!(route(&world, "600000002").await, "", "a user who has no extension in the tenant's file");
+    assert_eq!(route(&world, "600000003").await, "", "two owners");
+    assert_eq!(route(&world, "600000009").await, "", "nobody");
+    assert_eq!(route(&world, "101").await, "", "a colleague is nobody's contact");
+    assert_eq!(route(&world, "anonymous").await, "");
+    world.crm.faults().down(Fault::Page(503));
+    assert_eq!(route(&world, "600000004").await, "", "a CRM that is down");
+    assert_eq!(route(&world, "600000001").await, "101", "what is known is known");
+    world.crm.faults().up();
+}
+
+#[tokio::test]
+async fn a_dialplan_does_not_wait_for_a_slow_crm() {
+    let world = World::start().await;
+    ines(&world);
+    until("the lane has looked at the CRM", || world.crm.faults().count("listtypes") > 0).await;
+    world.crm.faults().forget();
+    world.crm.faults().latency(Duration::from_secs(5));
+    assert_eq!(route(&world, "600000001").await, "");
+    assert_eq!(world.crm.faults().count("query"), 0, "the answer was there before the CRM's");
+}
+
+#[tokio::test]
+async fn a_directory_that_keeps_failing_is_left_alone() {
+    let world = World::start().await;
+    until("the lane has looked at the CRM", || world.crm.faults().count("listtypes") > 0).await;
+    world.crm.faults().forget();
+    world.crm.faults().down(Fault::Page(503));
+    for n in 0..40 {
+        let page = world.hub.get(&format!("/v1/people/6001000{n:02}")).await;
+        assert_eq!(page["complete"], false, "{page}");
+    }
+    let asked = world.crm.faults().requests();
+    assert!(asked < 40, "{asked} requests to a CRM that is down");
+}
+
+#[tokio::test]
+async fn a_second_desk_and_the_answer_reach_the_popup_of_the_crm() {
+    let popups = "[[routes]]\nfrom = \"pbx\"\nto = \"crm\"\n\
+        when = \"event.type in ['call.ringing', 'call.withdrawn', 'call.answered']\"\n";
+    let world = World::with(|setup| routed(setup, popups)).await;
+    let call = PbxCall::number(1);
+    world.post(&call.ringing()).await;
+    let row = |field: &str| world.call("call-1").and_then(|row| row.get(field).cloned()).unwrap_or_default();
+    world.hub.until("the popup", || async { row("assigned_user_id") == "19x5" }).await;
+    assert_eq!(row("callstatus"), "ringing");
+    let second = PbxCall { extension: "102".to_owned(), ..call.clone() };
+    world.post(&second.ringing()).await;
+    world.hub.until("the second desk", || async { row("assigned_user_id") == "19x6" }).await;
+    assert_eq!(row("callstatus"), "ringing");
+    let events: Value = world.hub.get("/v1/events").await;
+    let told: Vec<&Value> = events["events"].as_array().unwrap().iter().map(|event| &event["type"]).collect();
+    assert_eq!(told, ["call.ringing", "call.ringing"]);
+    world.post(&second.answered()).await;
+    world.hub.until("the answer", || async { row("callstatus") == "in-progress" }).await;
+    assert_eq!(world.crm.faults().creates_of("call-1"), 1, "one record from the first ring to the answer");
+    let events: Value = world.hub.get("/v1/events").await;
+    assert_eq!(events["events"][2]["desks"], json!({ "answered": ["102"], "withdrawn": ["101"] }));
+}
