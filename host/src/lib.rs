@@ -1,7 +1,7 @@
 //! Cordboard: a communications hub. Sources bring in calls and messages, sinks make CRMs agree with them.
 //!
 //! The modules are floors, each using only those below it; from the ground up: `model`, `config`, `store`,
-//! `components`, `grants`, `live`, `delivery`, `intake`, `hub`, `http`, `cli`.
+//! `components`, `grants`, `live`, `recordings`, `delivery`, `intake`, `hub`, `http`, `cli`.
 
 pub mod cli;
 pub mod components;
@@ -13,4 +13,5 @@ pub mod hub;
 pub mod intake;
 pub mod live;
 pub mod model;
+pub mod recordings;
 pub mod store;

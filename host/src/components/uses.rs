@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use serde_json::Value;
+use tokio::io::AsyncWrite;
 
 use super::address::Lookup;
 use super::allow::{Allowed, Pattern, PatternError, asked};
@@ -23,7 +24,7 @@ use super::question::{self, Check, Deliver, Find, Issue, Next, Open, Perform, Qu
 use super::runtime::Runtime;
 use super::session::Session;
 use super::state::Call;
-use super::trace::Exchange;
+use super::trace::{Exchange, Recorder};
 use crate::config::DatabaseAddress;
 use crate::model::{Numbering, Phone};
 
@@ -103,6 +104,8 @@ struct Own {
     limits: Limits,
     access: Arc<Access>,
     databases: Arc<Databases>,
+    /// The way out for the hub itself, which asks for whatever the tenant's file allows.
+    files: Egress,
     lookup: Arc<dyn Lookup>,
 }
 
@@ -141,7 +144,10 @@ impl Use {
             return Err(UseError::Settings);
         }
         let allow = options.allow.iter().map(|pattern| pattern.parse()).collect::<Result<Vec<Pattern>, _>>()?;
+        let allowed = Allowed { asked: allow.clone(), granted: allow.clone() };
+        let files = Egress::new(allowed, runtime.options.lookup.clone(), options.limits.clone());
         let own = Own {
+            files,
             tenant: options.tenant,
             name: options.name,
             settings: options.settings,
@@ -195,6 +201,17 @@ impl Use {
             self.kept.put(&now.component, instance, &self.own.limits);
         }
         Ok(reply)
+    }
+
+    /// Fetches a file for the hub, from a host that the tenant's file allows to this use; more than `limit` bytes are a
+    /// failure. Its type.
+    pub async fn download(
+        &self,
+        url: &str,
+        limit: u64,
+        into: &mut (impl AsyncWrite + Unpin),
+    ) -> Result<Option<String>, Failure> {
+        self.own.files.fetch_into(into, url, limit, Recorder::default()).await
     }
 
     /// The component as it is now.

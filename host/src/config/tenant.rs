@@ -9,6 +9,7 @@ use super::database::DatabaseAddress;
 use super::document::Place;
 use super::hosts::HostPattern;
 use super::hub::Retention;
+use super::recordings::Archive;
 use super::settings::Settings;
 use crate::model::{Event, Instant, Numbering};
 
@@ -63,6 +64,8 @@ pub struct Source {
     pub allow: Vec<HostPattern>,
     /// How long one call of the component may take.
     pub timeout: Duration,
+    /// Where the recordings of its calls are; absent when nothing but their links is known.
+    pub recordings: Option<Archive>,
     /// Where it stands.
     pub place: Place,
 }

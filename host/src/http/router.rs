@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::problem::{Kind, Problem};
-use super::{Api, calls, deliveries, docs, endpoints, events, hooks, hub, intake, live, metrics, tickets};
+use super::{Api, calls, deliveries, docs, endpoints, events, hooks, hub, intake, live, metrics, recordings, tickets};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -43,6 +43,7 @@ fn paths() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(events::events))
         .routes(routes!(calls::list, calls::log))
         .routes(routes!(calls::one))
+        .routes(routes!(recordings::recording))
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::retry_many))
         .routes(routes!(deliveries::one))

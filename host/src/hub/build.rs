@@ -122,6 +122,7 @@ impl BuiltSink {
             adapter: self.adapter.clone(),
             store: hub.store.clone(),
             bell: hub.bell.clone(),
+            links: hub.links.clone(),
         }
     }
 }

@@ -24,6 +24,7 @@ use crate::config::{Plan, Problems, StoreAddress};
 use crate::delivery::{Bell, Lanes};
 use crate::intake::{self, Entry, Reception};
 use crate::live::Live;
+use crate::recordings::{Links, Recordings};
 use crate::store::{Options, Store, StoreError};
 
 /// How long running deliveries may take to end when the hub stops.
@@ -44,6 +45,10 @@ pub struct Hub {
     pub reception: Arc<Reception>,
     /// The live feed.
     pub live: Arc<Live>,
+    /// Hands recordings out.
+    pub recordings: Arc<Recordings>,
+    /// Links to recordings.
+    pub links: Arc<Links>,
     runtime: Arc<Runtime>,
     bell: Bell,
     applying: tokio::sync::Mutex<build::Built>,
@@ -87,9 +92,13 @@ impl Hub {
         let cache = Some(settings.data.join("compiled"));
         let runtime = Runtime::new(RuntimeOptions { cache, ..RuntimeOptions::default() })?;
         let library = Library::open(runtime.clone(), &settings.components).await;
+        let recordings = Recordings::open(settings.data.join("recordings"), &settings.recordings).await;
+        let current = Arc::new(ArcSwap::from_pointee(plan.clone()));
         let hub = Arc::new(Hub {
             folder: folder.to_owned(),
-            plan: Arc::new(ArcSwap::from_pointee(plan.clone())),
+            recordings: Arc::new(recordings),
+            links: Arc::new(Links::new(current.clone(), store.derived_key("links to recordings"))),
+            plan: current,
             library,
             lanes: Lanes::new(&store),
             reception: Reception::new(store.clone()),

@@ -7,3 +7,4 @@ mod fan_out;
 mod fixture;
 mod live;
 mod problems;
+mod recordings;
