@@ -1,7 +1,8 @@
 //! Cordboard: a communications hub. Sources bring in calls and messages, sinks make CRMs agree with them.
 //!
 //! The modules are floors, each using only those below it; from the ground up: `model`, `config`, `store`,
-//! `components`, `conformance`, `grants`, `live`, `directory`, `delivery`, `intake`, `commands`, `hub`, `http`, `cli`.
+//! `components`, `conformance`, `grants`, `live`, `directory`, `recordings`, `delivery`, `intake`, `commands`, `hub`,
+//! `http`, `cli`.
 
 pub mod cli;
 pub mod components;
@@ -15,4 +16,5 @@ pub mod hub;
 pub mod intake;
 pub mod live;
 pub mod model;
+pub mod recordings;
 pub mod store;

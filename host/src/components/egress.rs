@@ -15,6 +15,7 @@ use http::{HeaderMap, Method, header};
 use http_body_util::{BodyExt, StreamBody};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, Request, Response};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 use url::Url;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
@@ -128,6 +129,20 @@ impl Egress {
 
     /// Fetches a file, following redirects as long as they lead to hosts that are allowed.
     pub async fn fetch(&self, url: &str, limit: u64, recorder: Recorder) -> Result<(Option<String>, Vec<u8>), Failure> {
+        let mut bytes = Vec::new();
+        let limit = limit.min(self.limits.answer_body as u64);
+        let kind = self.fetch_into(&mut bytes, url, limit, recorder).await?;
+        Ok((kind, bytes))
+    }
+
+    /// The same, piece by piece to where it is kept; what is longer than `limit` is broken off. Its type.
+    pub async fn fetch_into(
+        &self,
+        into: &mut (impl AsyncWrite + Unpin),
+        url: &str,
+        limit: u64,
+        recorder: Recorder,
+    ) -> Result<Option<String>, Failure> {
         let mut url = url.to_owned();
         for _ in 0..=HOPS {
             let entry = recorder.begin("GET", &url, &HeaderMap::new());
@@ -145,7 +160,6 @@ impl Egress {
             if !status.is_success() {
                 return Err(status_failure(&url, status));
             }
-            let limit = limit.min(self.limits.answer_body as u64);
             let too_long = || Failure::Rejected {
                 code: "too-large".into(),
                 why: format!("the file at {} has more than {limit} bytes", without_query(&url)),
@@ -155,17 +169,18 @@ impl Egress {
             }
             let kind =
                 answer.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).map(str::to_owned);
-            let mut bytes = Vec::new();
-            while let Some(chunk) =
-                answer.chunk().await.map_err(|error| Failed::of(error).into_failure(&url, &entry))?
-            {
-                if (bytes.len() + chunk.len()) as u64 > limit {
+            let mut length = 0;
+            let broken = |error| Failed::of(error).into_failure(&url, &entry);
+            while let Some(chunk) = answer.chunk().await.map_err(broken)? {
+                length += chunk.len() as u64;
+                if length > limit {
                     return Err(too_long());
                 }
                 entry.received(&chunk);
-                bytes.extend_from_slice(&chunk);
+                into.write_all(&chunk).await.map_err(|why| unkept(&why))?;
             }
-            return Ok((kind, bytes));
+            into.flush().await.map_err(|why| unkept(&why))?;
+            return Ok(kind);
         }
         Err(Failure::Rejected { code: "redirects".into(), why: format!("more than {HOPS} redirects, lastly to {url}") })
     }
@@ -332,6 +347,10 @@ impl Failed {
 
 fn too_large(size: u64) -> Failed {
     Failed::new(Error::HttpRequestBodySize(Some(size)), "the request's body is too large")
+}
+
+fn unkept(why: &std::io::Error) -> Failure {
+    Failure::Retryable { why: format!("the file cannot be kept here: {why}"), status: None, after: None }
 }
 
 fn misled(url: &str, location: &str) -> Failure {

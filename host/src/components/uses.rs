@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use serde_json::Value;
+use tokio::io::AsyncWrite;
 
 use super::allow::{Allowed, Pattern, PatternError, asked};
 use super::component::Component;
@@ -22,7 +23,7 @@ use super::question::{self, Check, Deliver, Find, Issue, Next, Open, Perform, Qu
 use super::runtime::Runtime;
 use super::session::Session;
 use super::state::Call;
-use super::trace::Exchange;
+use super::trace::{Exchange, Recorder};
 use crate::config::DatabaseAddress;
 use crate::model::{Numbering, Phone};
 
@@ -103,6 +104,8 @@ struct Own {
     access: Arc<Access>,
     databases: Arc<Databases>,
     world: World,
+    /// The way out for the hub itself, which asks for whatever the tenant's file allows.
+    files: Egress,
 }
 
 /// The component as it is now, with what follows from its descriptor.
@@ -140,7 +143,10 @@ impl Use {
             return Err(UseError::Settings);
         }
         let allow = options.allow.iter().map(|pattern| pattern.parse()).collect::<Result<Vec<Pattern>, _>>()?;
+        let allowed = Allowed { asked: allow.clone(), granted: allow.clone() };
+        let files = Egress::new(allowed, runtime.options.lookup.clone(), options.limits.clone());
         let own = Own {
+            files,
             tenant: options.tenant,
             name: options.name,
             settings: options.settings,
@@ -194,6 +200,17 @@ impl Use {
             self.kept.put(&now.component, instance, &self.own.limits);
         }
         Ok(reply)
+    }
+
+    /// Fetches a file for the hub, from a host that the tenant's file allows to this use; more than `limit` bytes are a
+    /// failure. Its type.
+    pub async fn download(
+        &self,
+        url: &str,
+        limit: u64,
+        into: &mut (impl AsyncWrite + Unpin),
+    ) -> Result<Option<String>, Failure> {
+        self.own.files.fetch_into(into, url, limit, Recorder::default()).await
     }
 
     /// The component as it is now.

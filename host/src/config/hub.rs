@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::document::{Node, Table};
+use super::recordings::Serving;
 use super::secret::Secret;
 use super::suggest::suggestion;
 
@@ -19,8 +20,8 @@ pub struct Hub {
     pub components: PathBuf,
     /// The folder for what the hub writes: the SQLite file, compiled components.
     pub data: PathBuf,
-    /// How the outside reaches it, without a slash at the end.
-    pub public_url: String,
+    /// How the outside reaches it, without a slash at the end, if the configuration says so.
+    pub public_url: Option<String>,
     /// Who may call the API; nobody when absent.
     pub auth: Option<Auth>,
     /// Seals grants and secrets at rest; absent when the configuration names no key.
@@ -31,6 +32,8 @@ pub struct Hub {
     pub alerts: Alerts,
     /// How long things are kept, where a tenant says nothing else.
     pub retention: Retention,
+    /// How recordings are served.
+    pub recordings: Serving,
     /// The log.
     pub log: Log,
 }
@@ -166,14 +169,20 @@ impl Hub {
             store: StoreAddress::Sqlite(data.join("cordboard.db")),
             components: folder.join("components"),
             data,
-            public_url: "http://127.0.0.1:8420".to_owned(),
+            public_url: None,
             auth: None,
             encryption: None,
             limits: Limits::default(),
             alerts: Alerts::default(),
             retention: Retention::default(),
+            recordings: Serving::default(),
             log: Log::default(),
         }
+    }
+
+    /// How it is reached, as far as it knows.
+    pub fn address(&self) -> String {
+        self.public_url.clone().unwrap_or_else(|| format!("http://{}", self.listen))
     }
 
     pub(super) fn read(table: &Table<'_>) -> Self {
@@ -191,12 +200,10 @@ impl Hub {
             hub.data = data;
         }
         hub.store = table.take("store").and_then(|node| store(&node, folder)).unwrap_or(hub.store);
-        hub.public_url = match table.take("public_url") {
-            Some(node) => {
-                node.text().filter(|text| web_address(&node, text)).unwrap_or_default().trim_end_matches('/').to_owned()
-            }
-            None => format!("http://{}", hub.listen),
-        };
+        hub.public_url = table.take("public_url").and_then(|node| {
+            let text = node.text().filter(|text| web_address(&node, text))?;
+            Some(text.trim_end_matches('/').to_owned())
+        });
         hub.auth = auth(table);
         hub.encryption = encryption(table);
         if let Some(limits) = table.take("limits").and_then(|node| node.table()) {
@@ -206,6 +213,7 @@ impl Hub {
             hub.alerts = Alerts::read(&alerts);
         }
         hub.retention = Retention::read(table, hub.retention);
+        hub.recordings = Serving::read(table);
         if let Some(log) = table.take("log").and_then(|node| node.table()) {
             hub.log.json =
                 log.take("format").and_then(|node| node.word(&[("text", false), ("json", true)])).unwrap_or(false);

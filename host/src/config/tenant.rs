@@ -10,6 +10,7 @@ use super::directory::Directory;
 use super::document::Place;
 use super::hosts::HostPattern;
 use super::hub::Retention;
+use super::recordings::Archive;
 use super::settings::Settings;
 use crate::model::{Event, Instant, Numbering};
 
@@ -66,6 +67,8 @@ pub struct Source {
     pub allow: Vec<HostPattern>,
     /// How long one call of the component may take.
     pub timeout: Duration,
+    /// Where the recordings of its calls are; absent when nothing but their links is known.
+    pub recordings: Option<Archive>,
     /// Where it stands.
     pub place: Place,
 }

@@ -10,6 +10,7 @@ use super::directory::Directory;
 use super::document::{Document, Node, Table};
 use super::hosts::HostPattern;
 use super::hub::Retention;
+use super::recordings::Archive;
 use super::settings::Settings;
 use super::suggest::suggestion;
 use super::tenant::{Agent, ApiKey, Backoff, Breaker, Role, Route, Sink, Source, Tenant};
@@ -256,8 +257,10 @@ impl Source {
         });
         let paths = paths.collect();
         let (databases, allow, timeout) = (database::read(table), allow(table), timeout(table));
+        let recordings = Archive::read(table);
         let (name, place) = (name.to_owned(), table.place());
-        Some(Source { name, component: component?, settings: settings?, databases, paths, allow, timeout, place })
+        let (component, settings) = (component?, settings?);
+        Some(Source { name, component, settings, databases, paths, allow, timeout, recordings, place })
     }
 }
 

@@ -156,6 +156,51 @@ fn what_is_wrong_is_said_with_its_place() {
         (with("allow =", "rate = \"fast\"\nallow ="), "`fast` is not a rate like `10/s`"),
         (with("allow =", "backoff = { first = \"2h\" }\nallow ="), "`backoff.first` is longer than `backoff.ceiling`"),
         (
+            with("paths =", "recordings = { path = \"{file}\" }\npaths ="),
+            "tenants/acme.toml:11:14: `recordings` says neither `root` nor `url`; add `root = ",
+        ),
+        (
+            with("paths =", "recordings = { root = \"/r\", url = \"https://x/{file}\" }\npaths ="),
+            "`recordings` has both a `root` and a `url`; keep one of them",
+        ),
+        (
+            with("paths =", "recordings = { root = \"/r\", path = \"%Y/{fil}\" }\npaths ="),
+            "`sources.pbx.recordings.path`: `{fil}` is nothing that a recording has; did you mean `file`?",
+        ),
+        (
+            with("paths =", "recordings = { root = \"/r\", path = \"%Y/%!/{file}\" }\npaths ="),
+            "`strftime` has it; `%%` for a percent sign",
+        ),
+        (
+            with("paths =", "recordings = { root = \"/r\", zone = \"Madrid\" }\npaths ="),
+            "`Madrid` is no time zone that this machine knows; write a name like `Europe/Madrid`",
+        ),
+        (
+            with("paths =", "recordings = { url = \"/rec/{file}\" }\npaths ="),
+            "`sources.pbx.recordings.url` is not an address of the web",
+        ),
+        (
+            with("paths =", "recordings = { url = \"{url}\", strip = \"/a\" }\npaths ="),
+            "`sources.pbx.recordings.strip` belongs to a `root`, and here is a `url`",
+        ),
+        (
+            with("paths =", "databases = { cdr = \"mysqll://a@b/c\" }\npaths ="),
+            "tenants/acme.toml:11:21: `sources.pbx.databases.cdr`: `mysqll` is no kind of database that the hub reads; did \
+             you mean `mysql`?",
+        ),
+        (
+            with("paths =", "databases = { cdr = \"mysql://a:sesame@b/c\" }\npaths ="),
+            "the address has a password in it and must not stand in the file; write `{ env = \"NAME\" }`",
+        ),
+        (
+            with("allow =", "databases = { cdr = \"postgres://b\" }\nallow ="),
+            "the address names no host or no database; write `mysql://user@host/database`",
+        ),
+        (
+            with("paths =", "databases = { cdr = { env = \"ACME_WEBHOOK_SECRET\" } }\npaths ="),
+            "`sources.pbx.databases.cdr`: this is not the address of a database; write",
+        ),
+        (
             with("[[routes]]", "[[keys]]\nname = \"x\"\nsha256 = \"abc\"\nrole = \"boss\"\n[[routes]]"),
             "`sha256` is not 64 hex digits",
         ),
@@ -202,6 +247,9 @@ fn the_hub_file() {
         ("[auth]", "`auth` has neither"),
         ("[keys]\nencryption = { env = \"ACME_VTIGER_KEY\" }", "is not 32 bytes in base64 or hex; make one with"),
         ("[limits]\nbody = \"1 potato\"", "`1 potato` is not a size like"),
+        ("[recordings]\nlinks = \"5m\"", "`recordings.links` is under an hour"),
+        ("[recordings]\ncache = \"1MiB\"", "`recordings.cache` is under 16MiB"),
+        ("[recordings]\nconversion = 1", "`recordings.conversion` is not a setting; did you mean `conversions`?"),
         ("[log]\nlevel = \"inof\"", "`inof` is not a level of the log; did you mean `info`?"),
         ("[log]\nformat = \"xml\"", "`log.format` is `xml`; known: `text`, `json`"),
         ("[alerts]\nmail = { smtp = \"smtps://m\", from = \"a@b\", to = [] }", "must name addresses"),
@@ -240,6 +288,7 @@ fn samples_load_as_they_are_and_with_every_setting() {
     let keeper = Safe::of(&[
         ("ACME_WEBHOOK_SECRET", "s"),
         ("ACME_VTIGER_KEY", "k"),
+        ("ACME_CDR_URL", "mysql://hub:sesame@pbx.example/asteriskcdrdb"),
         ("CORDBOARD_JWT_SECRET", "j"),
         ("CORDBOARD_KEY", &hash),
         ("CORDBOARD_SMTP", "smtps://u:p@mail.example.com"),
@@ -253,7 +302,8 @@ fn samples_load_as_they_are_and_with_every_setting() {
     let hub = uncommented(DEFAULT_HUB).lines().filter(|line| !line.starts_with("jwks")).collect::<Vec<_>>().join("\n");
     let full = load(&hub, &uncommented(DEFAULT_TENANT).replace("\"…\"", &format!("\"{hash}\"")));
     // The commented values are the ones that hold without them.
-    assert_eq!((&plain.hub.listen, &plain.hub.public_url), (&full.hub.listen, &full.hub.public_url));
+    assert_eq!((&plain.hub.listen, &plain.hub.recordings), (&full.hub.listen, &full.hub.recordings));
+    assert_eq!((plain.hub.public_url, full.hub.public_url.as_deref()), (None, Some("https://hub.example.com")));
     assert_eq!((&plain.hub.limits, &plain.hub.retention), (&full.hub.limits, &full.hub.retention));
     assert_eq!((&plain.hub.store, &plain.hub.data), (&full.hub.store, &full.hub.data));
     let keys = |plan: &Plan| plan.hub.auth.as_ref().map(|auth| auth.keys.clone());
@@ -262,6 +312,9 @@ fn samples_load_as_they_are_and_with_every_setting() {
     let acme = &full.tenants["acme"];
     assert_eq!(acme.sinks["crm"].attempts, plain.tenants["acme"].sinks["crm"].attempts);
     assert_eq!(acme.keys.len(), 1);
+    let pbx = &acme.sources["pbx"];
+    assert!(pbx.recordings.is_some() && pbx.databases["cdr"].kind == DatabaseKind::MySql);
+    assert!(!format!("{full:?}").contains("sesame"), "{full:?}");
     assert!(!format!("{full:?}").contains("smtps"), "{full:?}");
 }
 

@@ -3,13 +3,15 @@
 use crate::components::contract::Change;
 use crate::config::Tenant;
 use crate::model::{Agent, Instant, Item, Party};
+use crate::recordings::Links;
 use crate::store::Claimed;
 
 /// The change that an adapter is asked to agree with: the record as it stands, the tenant's people named by their
-/// users in the sink.
-pub fn change(claimed: &Claimed, tenant: &Tenant, sink: &str) -> Change {
+/// users in the sink, recordings by links that work from there.
+pub fn change(claimed: &Claimed, tenant: &Tenant, sink: &str, links: &Links) -> Change {
     let mut item = claimed.item.clone();
     name_people(&mut item, tenant, sink);
+    links.put_into(&mut item, &tenant.name, &claimed.subject, claimed.record);
     Change {
         subject: claimed.subject.clone(),
         revision: claimed.revision,

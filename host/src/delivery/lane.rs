@@ -18,6 +18,7 @@ use crate::components::contract::Change;
 use crate::config::{Condition, Rate, Scope, Sink, Tenant};
 use crate::grants::Granted;
 use crate::model::{self, Item};
+use crate::recordings::Links;
 use crate::store::{Attempt, Claimed, End, Finished, Lane, Store};
 
 /// A claim lasts so long; it is prolonged while the lane lives, so this bounds only how long the deliveries of a dead
@@ -48,6 +49,8 @@ pub struct Spec {
     pub store: Store,
     /// Where a person is told.
     pub bell: Bell,
+    /// Links to recordings.
+    pub links: Arc<Links>,
 }
 
 /// A lane at work.
@@ -221,7 +224,7 @@ impl Runner {
                     ends.push(finished(&claimed, End::Stale { why }, None));
                 }
                 None => {
-                    changes.push(change::change(&claimed, &self.spec.tenant, &self.lane.sink));
+                    changes.push(change::change(&claimed, &self.spec.tenant, &self.lane.sink, &self.spec.links));
                     live.push(claimed);
                 }
             }

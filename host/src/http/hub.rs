@@ -135,7 +135,7 @@ pub(super) async fn sources(
     extract::State(api): extract::State<Arc<Api>>,
     Supervisor(caller): Supervisor,
 ) -> Json<Vec<SourceView>> {
-    let public = api.plan.load().hub.public_url.clone();
+    let public = api.plan.load().hub.address();
     let view = |source: &crate::config::Source| SourceView {
         name: source.name.clone(),
         component: source.component.clone(),

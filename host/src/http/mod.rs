@@ -12,6 +12,7 @@ mod deliveries;
 mod docs;
 mod endpoints;
 mod events;
+mod file;
 mod hooks;
 mod hub;
 mod intake;
@@ -23,6 +24,7 @@ mod problem;
 mod query;
 mod rate;
 mod route;
+mod recordings;
 mod router;
 mod serve;
 mod socket;
@@ -48,6 +50,7 @@ use crate::directory::Directory;
 use crate::hub::Hub;
 use crate::intake::Reception;
 use crate::live::Live;
+use crate::recordings::{Links, Recordings};
 use crate::store::Store;
 
 /// What the handlers stand on.
@@ -59,6 +62,8 @@ pub struct Api {
     library: Arc<Library>,
     reception: Arc<Reception>,
     lanes: Arc<Lanes>,
+    recordings: Arc<Recordings>,
+    links: Arc<Links>,
     prometheus: PrometheusHandle,
     meters: metrics::Meters,
     tickets: tickets::Tickets,
@@ -80,6 +85,8 @@ impl Api {
             library: hub.library.clone(),
             reception: hub.reception.clone(),
             lanes: hub.lanes.clone(),
+            recordings: hub.recordings.clone(),
+            links: hub.links.clone(),
             prometheus,
             meters: metrics::Meters::new(),
             tickets: tickets::Tickets::default(),

@@ -24,6 +24,8 @@ pub enum Kind {
     NotFound,
     /// Not with this method.
     Method,
+    /// Not in this form.
+    NotAcceptable,
     /// The body did not come in time.
     Timeout,
     /// The body is too large.
@@ -46,12 +48,13 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 14] = [
+    pub const ALL: [Kind; 15] = [
         Kind::Malformed,
         Kind::Unauthenticated,
         Kind::Forbidden,
         Kind::NotFound,
         Kind::Method,
+        Kind::NotAcceptable,
         Kind::Timeout,
         Kind::TooLarge,
         Kind::MediaType,
@@ -71,6 +74,7 @@ impl Kind {
             Kind::Forbidden => ("forbidden", StatusCode::FORBIDDEN, "Who asks may not do this"),
             Kind::NotFound => ("not-found", StatusCode::NOT_FOUND, "There is no such thing"),
             Kind::Method => ("method", StatusCode::METHOD_NOT_ALLOWED, "This is not done with this method"),
+            Kind::NotAcceptable => ("not-acceptable", StatusCode::NOT_ACCEPTABLE, "It cannot be had in this form"),
             Kind::Timeout => ("timeout", StatusCode::REQUEST_TIMEOUT, "The request did not come in time"),
             Kind::TooLarge => ("too-large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
             Kind::MediaType => ("media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body is of another type"),
@@ -96,6 +100,7 @@ impl Kind {
             Kind::Forbidden => "The role does not allow it, or it is another desk's.",
             Kind::NotFound => "Nothing under this path or id that you may see.",
             Kind::Method => "The path is there; `Allow` names its methods.",
+            Kind::NotAcceptable => "The recording cannot be converted; ask for it without `format`.",
             Kind::Timeout => "The body came too slowly.",
             Kind::TooLarge => "More bytes than `limits.body`; they were not read.",
             Kind::MediaType => "Send application/json.",

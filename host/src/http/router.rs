@@ -12,7 +12,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::problem::{Kind, Problem};
-use super::{Api, calls, deliveries, docs, endpoints, events, hooks, hub, intake, live, metrics, people, route, tickets};
+use super::{
+    Api, calls, deliveries, docs, endpoints, events, hooks, hub, intake, live, metrics, people, recordings, route, tickets,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -48,6 +50,7 @@ fn paths() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(people::timeline))
         .routes(routes!(people::inbox))
         .routes(routes!(route::route))
+        .routes(routes!(recordings::recording))
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::retry_many))
         .routes(routes!(deliveries::one))

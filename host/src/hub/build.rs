@@ -133,6 +133,7 @@ impl BuiltSink {
             adapter: self.adapter.clone(),
             store: hub.store.clone(),
             bell: hub.bell.clone(),
+            links: hub.links.clone(),
         }
     }
 }

@@ -25,6 +25,7 @@ use crate::delivery::{Bell, Lanes};
 use crate::directory::Directory;
 use crate::intake::{self, Entry, Reception};
 use crate::live::Live;
+use crate::recordings::{Links, Recordings};
 use crate::store::{Options, Store, StoreError};
 
 /// How long running deliveries may take to end when the hub stops.
@@ -47,6 +48,10 @@ pub struct Hub {
     pub live: Arc<Live>,
     /// Who has which number.
     pub directory: Arc<Directory>,
+    /// Hands recordings out.
+    pub recordings: Arc<Recordings>,
+    /// Links to recordings.
+    pub links: Arc<Links>,
     runtime: Arc<Runtime>,
     bell: Bell,
     applying: tokio::sync::Mutex<build::Built>,
@@ -91,9 +96,13 @@ impl Hub {
         let runtime = Runtime::new(RuntimeOptions { cache, ..RuntimeOptions::default() })?;
         let library = Library::open(runtime.clone(), &settings.components).await;
         let live = Live::new(&store);
+        let recordings = Recordings::open(settings.data.join("recordings"), &settings.recordings).await;
+        let current = Arc::new(ArcSwap::from_pointee(plan.clone()));
         let hub = Arc::new(Hub {
             folder: folder.to_owned(),
-            plan: Arc::new(ArcSwap::from_pointee(plan.clone())),
+            recordings: Arc::new(recordings),
+            links: Arc::new(Links::new(current.clone(), store.derived_key("links to recordings"))),
+            plan: current,
             library,
             lanes: Lanes::new(&store),
             reception: Reception::new(store.clone()),

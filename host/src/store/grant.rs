@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
+use hmac::{Hmac, Mac};
 use serde::{Deserialize, Serialize};
+use sha2::Sha256;
 
 use super::db::args;
 use super::error::StoreError;
@@ -32,14 +34,17 @@ impl std::fmt::Debug for Grant {
 }
 
 /// The key that grants are sealed with.
-pub(super) struct Seal(XChaCha20Poly1305);
+pub(super) struct Seal {
+    cipher: XChaCha20Poly1305,
+    key: [u8; 32],
+}
 
 const NONCE: usize = 24;
 
 impl Seal {
     /// With a key that was given.
     pub fn new(key: &[u8; 32]) -> Self {
-        Seal(XChaCha20Poly1305::new(&Key::from(*key)))
+        Seal { cipher: XChaCha20Poly1305::new(&Key::from(*key)), key: *key }
     }
 
     /// With the key kept in a file, which is made when it is missing and is its owner's alone.
@@ -63,14 +68,14 @@ impl Seal {
     fn close(&self, about: &str, plain: &[u8]) -> Result<Vec<u8>> {
         let nonce: [u8; NONCE] = rand::random();
         let payload = Payload { msg: plain, aad: about.as_bytes() };
-        let sealed = self.0.encrypt(&XNonce::from(nonce), payload).map_err(|_| StoreError::Sealed)?;
+        let sealed = self.cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| StoreError::Sealed)?;
         Ok([nonce.as_slice(), &sealed].concat())
     }
 
     fn open(&self, about: &str, sealed: &[u8]) -> Result<Vec<u8>> {
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE>().ok_or(StoreError::Sealed)?;
         let payload = Payload { msg: sealed, aad: about.as_bytes() };
-        self.0.decrypt(&XNonce::from(*nonce), payload).map_err(|_| StoreError::Sealed)
+        self.cipher.decrypt(&XNonce::from(*nonce), payload).map_err(|_| StoreError::Sealed)
     }
 }
 
@@ -94,6 +99,13 @@ fn about(tenant: &str, of: &str) -> String {
 }
 
 impl Store {
+    /// A key for something else than sealing, made of the key that grants are sealed with: another purpose, another key.
+    pub fn derived_key(&self, purpose: &str) -> [u8; 32] {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.inner.seal.key).expect("HMAC takes a key of any length");
+        mac.update(purpose.as_bytes());
+        mac.finalize().into_bytes().into()
+    }
+
     /// The grant of a tenant's use.
     pub async fn grant(&self, tenant: &str, of: &str) -> Result<Option<Grant>> {
         let sql = "select sealed from grant_ where tenant = $1 and use_ = $2";

@@ -10,3 +10,4 @@ mod people;
 mod popups;
 mod problems;
 mod wire;
+mod recordings;

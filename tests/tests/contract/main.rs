@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use cordboard::components::contract::{Ability, Request};
 use cordboard::components::{Library, Limits, Runtime, RuntimeOptions, Use, UseOptions};
+use cordboard::config::DatabaseAddress;
 use cordboard::model::{Instant, Numbering};
 use serde_json::Value;
 
@@ -23,6 +24,11 @@ struct Bench {
 
 /// Puts the component into a library and into use with these settings.
 async fn bench(settings: Value, allow: &[String]) -> Bench {
+    bench_with(settings, allow, BTreeMap::new()).await
+}
+
+/// The same, with databases to read.
+async fn bench_with(settings: Value, allow: &[String], databases: BTreeMap<String, DatabaseAddress>) -> Bench {
     let folder = tempfile::tempdir().unwrap();
     std::fs::copy(cordboard_tests::built::component("everything"), folder.path().join("everything.wasm")).unwrap();
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled");
@@ -35,7 +41,7 @@ async fn bench(settings: Value, allow: &[String]) -> Bench {
         settings,
         secrets: vec![],
         allow: allow.to_vec(),
-        databases: BTreeMap::new(),
+        databases,
         numbering: Arc::new(Numbering { region: "ES".parse().ok(), correct: vec![] }),
         limits: Limits::default(),
     };

@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use cordboard::components::contract::{Action, Command, CommandOutcome, Failure, Input, Job, Refusal};
+use cordboard::config::{DatabaseAddress, DatabaseKind, Secret};
 use cordboard::model::call::CallPhase;
 use cordboard::model::{Instant, Item, Observation};
+use cordboard_tests::database::Database;
 use serde_json::json;
+use sqlx::{Connection, Executor};
 
-use super::{bench, request};
+use super::{bench, bench_with, request};
 
 fn phase(observation: &Observation) -> (&str, Option<CallPhase>) {
     let Item::Call(call) = &observation.item else { panic!("{observation:?}") };
@@ -108,6 +111,27 @@ async fn pages_follow_their_cursor() {
     assert_eq!((pages, names.len()), (3, 5));
     let (page, _) = bench.used.next(job("other"), None).await;
     assert!(matches!(page.unwrap(), Err(Failure::Rejected { .. })));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_can_come_from_a_database_that_the_tenant_gives() {
+    let Some(database) = Database::create().await else { return };
+    let mut connection = sqlx::PgConnection::connect(&database.url()).await.unwrap();
+    let rows = "create table cdr (uniqueid varchar(32), src varchar(80));
+        insert into cdr values ('1795245638.1', '1001'), ('1795245638.10', '1002')";
+    connection.execute(sqlx::raw_sql(rows)).await.unwrap();
+    connection.close().await.unwrap();
+    let address = DatabaseAddress { kind: DatabaseKind::Postgres, url: Secret::new(database.url()) };
+    let job = || Job { id: "1".to_owned(), kind: "cdr".to_owned(), parameters: "1795245638.10".to_owned() };
+
+    let used = bench_with(json!({}), &[], [("cdr".to_owned(), address)].into()).await;
+    let page = used.used.next(job(), None).await.0.unwrap().unwrap();
+    let [Observation { id, item: Item::Contact(contact), .. }] = &page.observations[..] else { panic!("{page:?}") };
+    assert_eq!((id.as_str(), contact.name.as_deref()), ("1795245638.10", Some("1002")));
+
+    let used = bench(json!({}), &[]).await;
+    let failure = used.used.next(job(), None).await.0.unwrap().unwrap_err();
+    assert!(matches!(&failure, Failure::Misconfigured { why } if why.contains("gives no database `cdr`")), "{failure}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,6 +10,8 @@
 mod mysql;
 mod postgres;
 mod statement;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -58,6 +60,8 @@ pub(super) struct Databases(BTreeMap<String, Connection>);
 struct Connection {
     address: DatabaseAddress,
     pool: OnceCell<Connected>,
+    /// How long a statement may take.
+    time: Duration,
 }
 
 enum Connected {
@@ -82,21 +86,21 @@ impl Databases {
             return Err(Failure::Misconfigured { why });
         };
         let statement = statement::compose(statement, parameters)?;
-        let asked = tokio::time::timeout(TIME + GRACE, connection.ask(statement)).await;
-        asked.unwrap_or(Err(Failed::Slow)).map_err(|failed| failed.into_failure(name, connection.address.kind))
+        let asked = tokio::time::timeout(connection.time + GRACE, connection.ask(statement)).await;
+        asked.unwrap_or(Err(Failed::Slow)).map_err(|failed| failed.into_failure(name, connection))
     }
 }
 
 impl Connection {
     fn new(address: DatabaseAddress) -> Self {
-        Connection { address, pool: OnceCell::new() }
+        Connection { address, pool: OnceCell::new(), time: TIME }
     }
 
     async fn ask(&self, statement: String) -> Result<Rows, Failed> {
         let url = self.address.url.reveal();
         let connecting = async || match self.address.kind {
-            DatabaseKind::MySql => mysql::pool(url).map(Connected::MySql),
-            DatabaseKind::Postgres => postgres::pool(url).map(Connected::Postgres),
+            DatabaseKind::MySql => mysql::pool(url, self.time).map(Connected::MySql),
+            DatabaseKind::Postgres => postgres::pool(url, self.time).map(Connected::Postgres),
         };
         match self.pool.get_or_try_init(connecting).await? {
             Connected::MySql(pool) => read(pool, statement).await,
@@ -161,9 +165,9 @@ impl From<sqlx::Error> for Failed {
 
 impl Failed {
     /// As the contract says it. Nothing in it comes from the address but what the database itself repeats.
-    fn into_failure(self, name: &str, kind: DatabaseKind) -> Failure {
+    fn into_failure(self, name: &str, connection: &Connection) -> Failure {
         let passing = |why: String| Failure::Retryable { why, status: None, after: None };
-        let slow = || passing(format!("the database `{name}` did not answer within {} s", TIME.as_secs()));
+        let slow = || passing(format!("the database `{name}` did not answer within {} s", connection.time.as_secs()));
         let error = match self {
             Failed::Slow => return slow(),
             Failed::TooLarge(much) => {
@@ -186,7 +190,7 @@ impl Failed {
         };
         let code = said.code().unwrap_or_default().into_owned();
         let why = format!("the database `{name}`: {}", said.message());
-        match kind {
+        match connection.address.kind {
             DatabaseKind::MySql => mysql::verdict(said.as_ref()),
             DatabaseKind::Postgres => postgres::verdict(&code),
         }

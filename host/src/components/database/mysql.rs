@@ -1,10 +1,12 @@
 //! MySQL and MariaDB.
 
+use std::time::Duration;
+
 use sqlx::error::DatabaseError;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, MySql, Pool, Row, TypeInfo, ValueRef};
 
-use super::{Failed, Reads, TIME, Verdict};
+use super::{Failed, Reads, Verdict};
 
 /// Brings a session nearer to PostgreSQL: `"…"` quotes a name, `\` is a character like others. (That `||` joins texts,
 /// and that moments are in UTC, the driver sees to.)
@@ -13,19 +15,19 @@ const ALIKE: &str = "set session sql_mode = concat(@@sql_mode, ',ANSI_QUOTES,NO_
 /// "Unknown system variable".
 const UNKNOWN_VARIABLE: u16 = 1193;
 
-pub(super) fn pool(url: &str) -> Result<Pool<MySql>, Failed> {
+pub(super) fn pool(url: &str, time: Duration) -> Result<Pool<MySql>, Failed> {
     let options: MySqlConnectOptions = url.parse()?;
     let options = options.disable_statement_logging();
-    let pool = super::options().after_connect(|connection, _| Box::pin(prepare(connection)));
+    let pool = super::options().after_connect(move |connection, _| Box::pin(prepare(connection, time)));
     Ok(pool.connect_lazy_with(options))
 }
 
-async fn prepare(connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
+async fn prepare(connection: &mut MySqlConnection, time: Duration) -> Result<(), sqlx::Error> {
     connection.execute(ALIKE).await?;
     // MariaDB counts seconds, MySQL milliseconds, and neither knows the other's word.
     let limits = [
-        format!("set session max_statement_time = {}", TIME.as_secs()),
-        format!("set session max_execution_time = {}", TIME.as_millis()),
+        format!("set session max_statement_time = {}", time.as_secs()),
+        format!("set session max_execution_time = {}", time.as_millis()),
     ];
     for limit in limits {
         match connection.execute(AssertSqlSafe(limit)).await {

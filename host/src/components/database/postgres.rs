@@ -1,18 +1,20 @@
 //! PostgreSQL.
 
+use std::time::Duration;
+
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Pool, Postgres, Row, TypeInfo, ValueRef, raw_sql};
 
-use super::{Failed, Reads, TIME, Verdict};
+use super::{Failed, Reads, Verdict};
 
-pub(super) fn pool(url: &str) -> Result<Pool<Postgres>, Failed> {
+pub(super) fn pool(url: &str, time: Duration) -> Result<Pool<Postgres>, Failed> {
     let options: PgConnectOptions = url.parse()?;
     let options = options.disable_statement_logging();
     let alike = format!(
         "set standard_conforming_strings = on; set datestyle = 'ISO'; set timezone = 'UTC'; \
          set bytea_output = 'hex'; set statement_timeout = {}; set idle_in_transaction_session_timeout = {}",
-        TIME.as_millis(),
-        TIME.as_millis()
+        time.as_millis(),
+        time.as_millis()
     );
     let pool = super::options().after_connect(move |connection: &mut PgConnection, _| {
         let alike = alike.clone();
@@ -43,14 +45,15 @@ impl Reads for Postgres {
 }
 
 /// By SQLSTATE: class 08 is connections, 28 logging in, 40 conflicts, 53 resources, 55 locks, 57 the operator, 58 the
-/// system.
+/// system; 25P03 is a transaction that idled too long.
 pub(super) fn verdict(code: &str) -> Verdict {
     match code {
         "57014" => Verdict::Slow,
         "42501" | "3D000" => Verdict::Entry,
+        "25P03" => Verdict::Passing,
         code => match code.get(..2) {
             Some("28") => Verdict::Entry,
-            Some("08" | "40" | "53" | "55" | "57" | "58" | "25") => Verdict::Passing,
+            Some("08" | "40" | "53" | "55" | "57" | "58") => Verdict::Passing,
             _ => Verdict::Statement,
         },
     }

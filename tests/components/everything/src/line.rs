@@ -143,8 +143,17 @@ fn answer(command: String, result: Result<CommandOutcome, Failure>) -> Action {
 }
 
 impl Pull for Everything {
-    /// Five contacts, two on a page; the cursor is how many were read.
-    fn next(_host: &dyn Host, job: Job, cursor: Option<Vec<u8>>) -> Result<Page, Failure> {
+    /// Five contacts, two on a page; the cursor is how many were read. A job `cdr` has one page: what a database has
+    /// under the id that the job names.
+    fn next(host: &dyn Host, job: Job, cursor: Option<Vec<u8>>) -> Result<Page, Failure> {
+        if job.kind == "cdr" {
+            let rows = host.query("cdr", "select uniqueid, src from cdr where uniqueid = $1", &[&job.parameters])?;
+            let contact = |row: cordboard_sdk::Row<'_>| {
+                let name = row.get("SRC").map(str::to_owned);
+                Observation::of(row.get("uniqueid").unwrap_or_default(), Contact { name, ..Contact::default() })
+            };
+            return Ok(Page { observations: rows.iter().map(contact).collect(), ..Page::default() });
+        }
         if job.kind != "sync" {
             return Err(Failure::rejected("unknown-job", format!("`{}` is no job of this source", job.kind)));
         }

@@ -1,0 +1,141 @@
+//! Conversion by FFmpeg: a program of its own with fixed arguments, no shell, no environment, no net, and bounds on
+//! number, time and size.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt;
+use tokio::process::Command;
+use tokio::sync::Semaphore;
+
+use super::Unserved;
+
+/// How long one conversion may take. An hour of telephone sound takes seconds.
+const TIME: Duration = Duration::from_secs(120);
+
+/// How long a conversion may wait for others to end.
+const WAIT: Duration = Duration::from_secs(30);
+
+/// Bytes that a conversion may come to. Six hours at 48 kbit/s are 130 MB.
+const SIZE: u64 = 256 << 20;
+
+/// Bytes of FFmpeg's own words that are read; it is silent but for errors.
+const WORDS: u64 = 4 << 10;
+
+/// What may be read: formats of sound. Without this a file that calls itself a playlist could have others read.
+const READ: &str = "wav,w64,mp3,ogg,flac,mov,matroska,amr,gsm,aac,au,aiff,caf";
+
+/// A form that a recording can be asked for in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// MP3, 48 kbit/s.
+    Mp3,
+    /// Opus in Ogg, 24 kbit/s.
+    Opus,
+}
+
+impl Format {
+    /// What it is called in HTTP.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Format::Mp3 => "audio/mpeg",
+            Format::Opus => "audio/ogg",
+        }
+    }
+
+    pub(super) fn ending(self) -> &'static str {
+        match self {
+            Format::Mp3 => "mp3",
+            Format::Opus => "opus",
+        }
+    }
+
+    fn arguments(self) -> [&'static str; 6] {
+        match self {
+            Format::Mp3 => ["-c:a", "libmp3lame", "-b:a", "48k", "-f", "mp3"],
+            Format::Opus => ["-c:a", "libopus", "-b:a", "24k", "-f", "ogg"],
+        }
+    }
+}
+
+/// Converts, a few at once.
+pub(super) struct Converter {
+    program: PathBuf,
+    places: Semaphore,
+}
+
+impl Converter {
+    pub fn new(program: PathBuf, at_once: usize) -> Self {
+        Converter { program, places: Semaphore::new(at_once) }
+    }
+
+    /// Writes the file in another form. When nobody waits for it any more, the program is ended.
+    pub async fn convert(&self, from: &Path, to: &Path, format: Format) -> Result<(), Unserved> {
+        let place = tokio::time::timeout(WAIT, self.places.acquire()).await;
+        let Ok(Ok(_place)) = place else {
+            return Err(Unserved::Later("too many recordings are being converted".to_owned()));
+        };
+        let mut child = self.command(from, to, format).spawn().map_err(|why| self.no_program(&why))?;
+        let mut words = Vec::new();
+        let said = child.stderr.take();
+        let running = async {
+            if let Some(said) = said {
+                let _ = said.take(WORDS).read_to_end(&mut words).await;
+            }
+            child.wait().await
+        };
+        let ended = tokio::time::timeout(TIME, running).await;
+        let words = String::from_utf8_lossy(&words).trim().replace('\n', "; ");
+        match ended {
+            Err(_) => {
+                tracing::warn!(file = %from.display(), "converting a recording took too long and was ended");
+                Err(Unserved::Form(format!("converting it took more than {} s", TIME.as_secs())))
+            }
+            Ok(Ok(status)) if status.success() => match to.metadata() {
+                Ok(made) if made.len() == 0 => Err(Unserved::Form("there is no sound in it to convert".to_owned())),
+                Ok(made) if made.len() >= SIZE => Err(Unserved::Form("it is too long to be converted".to_owned())),
+                _ => Ok(()),
+            },
+            Ok(ended) => {
+                tracing::warn!(file = %from.display(), ?ended, words, "a recording was not converted");
+                Err(Unserved::Form("it could not be converted; the hub's log has FFmpeg's words".to_owned()))
+            }
+        }
+    }
+
+    fn command(&self, from: &Path, to: &Path, format: Format) -> Command {
+        let mut command = Command::new(&self.program);
+        command
+            .args(["-nostdin", "-hide_banner", "-loglevel", "error", "-threads", "1"])
+            .args(["-protocol_whitelist", "file", "-format_whitelist", READ, "-i"])
+            .arg(prefixed(from))
+            .args(["-map", "0:a:0", "-map_metadata", "-1", "-fs", &SIZE.to_string()])
+            .args(format.arguments())
+            .arg("-y")
+            .arg(prefixed(to))
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        command
+    }
+
+    fn no_program(&self, why: &std::io::Error) -> Unserved {
+        let program = self.program.display();
+        tracing::warn!(%program, %why, "recordings cannot be converted");
+        Unserved::Form(format!(
+            "the hub finds no FFmpeg to convert it with: install one (`apt-get install ffmpeg`), or name it in \
+             `[recordings] ffmpeg`; without `format` the recording comes as it is"
+        ))
+    }
+}
+
+/// A path that FFmpeg takes for nothing else, whatever it begins with.
+fn prefixed(path: &Path) -> std::ffi::OsString {
+    let mut argument = std::ffi::OsString::from("file:");
+    argument.push(path);
+    argument
+}
