@@ -1,9 +1,10 @@
 //! Cordboard: a communications hub. Sources bring in calls and messages, sinks make CRMs agree with them.
 //!
 //! The modules are floors, each using only those below it; from the ground up: `model`, `config`, `store`,
-//! `components`, `grants`, `live`, `delivery`, `intake`, `hub`, `http`, `cli`.
+//! `components`, `grants`, `live`, `delivery`, `intake`, `commands`, `hub`, `http`, `cli`.
 
 pub mod cli;
+pub mod commands;
 pub mod components;
 pub mod config;
 pub mod delivery;

@@ -7,6 +7,7 @@ mod deliveries;
 mod events;
 mod init;
 mod serve;
+mod sources;
 mod token;
 
 use std::path::PathBuf;
@@ -42,6 +43,8 @@ enum Command {
     Events(events::Arguments),
     /// Show deliveries and what became of them; try them again
     Deliveries(deliveries::Arguments),
+    /// Show sources, and how their connections stand
+    Sources(sources::Arguments),
     /// Show components, or look into a .wasm file
     Components(components::Arguments),
     /// Print a completion script for your shell
@@ -73,6 +76,7 @@ pub fn main() -> ExitCode {
             Command::Token(arguments) => token::run(&config, &arguments),
             Command::Events(arguments) => events::run(&config, &arguments).await,
             Command::Deliveries(arguments) => deliveries::run(&config, &arguments).await,
+            Command::Sources(arguments) => sources::run(&config, &arguments).await,
             Command::Components(arguments) => components::run(&config, &arguments).await,
             Command::Completions { shell } => {
                 clap_complete::generate(shell, &mut Arguments::command(), "cordboard", &mut std::io::stdout());

@@ -1,5 +1,6 @@
 //! A component with one tenant's settings: what every other module calls.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -18,6 +19,7 @@ use super::fault::Fault;
 use super::kept::Kept;
 use super::limits::Limits;
 use super::question::{self, Check, Deliver, Find, Issue, Next, Open, Perform, Question, Receive, Where};
+use super::resolve::Unreachable;
 use super::runtime::Runtime;
 use super::session::Session;
 use super::state::Call;
@@ -260,6 +262,11 @@ impl Use {
     /// `connection`: where to connect.
     pub async fn target(&self) -> Called<Result<Target, Failure>> {
         self.call(Where).await
+    }
+
+    /// The addresses of a connection's other side, as far as this use may reach them.
+    pub async fn reach(&self, target: &Target) -> Result<Vec<SocketAddr>, Unreachable> {
+        self.now().context.egress.reach(target).await
     }
 
     /// `connection`: a new state machine, in an instance of its own.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::amount::Rate;
+use super::authority::Authority;
 use super::condition::Condition;
 use super::document::Place;
 use super::hosts::HostPattern;
@@ -60,6 +61,10 @@ pub struct Source {
     pub allow: Vec<HostPattern>,
     /// How long one call of the component may take.
     pub timeout: Duration,
+    /// Whom its TLS connection believes; absent: the authorities that the machine knows.
+    pub ca: Option<Authority>,
+    /// How long a connection that was lost waits.
+    pub backoff: Backoff,
     /// Where it stands.
     pub place: Place,
 }
@@ -93,7 +98,7 @@ pub struct Sink {
     pub place: Place,
 }
 
-/// How long a failed delivery waits: twice as long each time, with jitter.
+/// How long a delivery that failed or a connection that was lost waits: twice as long each time, with jitter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
     /// After the first failure.

@@ -8,6 +8,7 @@
 mod auth;
 mod body;
 mod calls;
+mod commands;
 mod deliveries;
 mod docs;
 mod endpoints;
@@ -39,11 +40,12 @@ pub use problem::{Kind as ProblemKind, Problem};
 pub use router::{openapi, router};
 pub use serve::serve;
 
+use crate::commands::Commands;
 use crate::components::Library;
 use crate::config::Plan;
 use crate::delivery::Lanes;
 use crate::hub::Hub;
-use crate::intake::Reception;
+use crate::intake::{Connections, Reception};
 use crate::live::Live;
 use crate::store::Store;
 
@@ -55,6 +57,8 @@ pub struct Api {
     library: Arc<Library>,
     reception: Arc<Reception>,
     lanes: Arc<Lanes>,
+    connections: Arc<Connections>,
+    commands: Arc<Commands>,
     prometheus: PrometheusHandle,
     meters: metrics::Meters,
     tickets: tickets::Tickets,
@@ -75,6 +79,8 @@ impl Api {
             library: hub.library.clone(),
             reception: hub.reception.clone(),
             lanes: hub.lanes.clone(),
+            connections: hub.connections.clone(),
+            commands: hub.commands.clone(),
             prometheus,
             meters: metrics::Meters::new(),
             tickets: tickets::Tickets::default(),

@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::problem::{Kind, Problem};
-use super::{Api, calls, deliveries, docs, endpoints, events, hooks, hub, intake, live, metrics, tickets};
+use super::{Api, calls, commands, deliveries, docs, endpoints, events, hooks, hub, intake, live, metrics, tickets};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -27,6 +27,7 @@ use super::{Api, calls, deliveries, docs, endpoints, events, hooks, hub, intake,
         (name = "webhooks", description = "From outside systems"),
         (name = "live", description = "Events as they happen"),
         (name = "calls", description = "The records of calls"),
+        (name = "commands", description = "What sources are asked to do"),
         (name = "deliveries", description = "What CRMs were told"),
         (name = "intake", description = "What came in, raw"),
         (name = "hub", description = "The hub itself"),
@@ -43,6 +44,8 @@ fn paths() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(events::events))
         .routes(routes!(calls::list, calls::log))
         .routes(routes!(calls::one))
+        .routes(routes!(commands::ask))
+        .routes(routes!(commands::one))
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::retry_many))
         .routes(routes!(deliveries::one))

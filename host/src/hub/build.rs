@@ -8,7 +8,7 @@ use crate::components::{Limits, Use, UseOptions};
 use crate::config::{HostPattern, Plan, Problem, Problems, Settings, Sink, Source, Tenant};
 use crate::delivery::Spec;
 use crate::grants::Granted;
-use crate::intake::Entry;
+use crate::intake::{ConnectionSpec, Entry};
 use crate::store::Lane;
 
 /// What a plan has been made into.
@@ -105,6 +105,15 @@ impl Built {
         Change { lanes, starting: next.starting }
     }
 
+    /// The sources' connections; those whose component has none are left out where they are started.
+    pub fn connections(&self) -> Vec<ConnectionSpec> {
+        let spec = |built: &BuiltSource| {
+            let Source { ca, backoff, .. } = &built.source;
+            ConnectionSpec { entry: built.entry.clone(), ca: ca.clone(), backoff: *backoff }
+        };
+        self.sources.values().map(spec).collect()
+    }
+
     /// All that the outside may call: the sources, and the sinks.
     pub fn entries(&self) -> Vec<Arc<Entry>> {
         let sinks = self.sinks.values().map(|built| {
@@ -172,8 +181,11 @@ impl<'a> Part<'a> {
 }
 
 fn same_source(one: &Source, other: &Source) -> bool {
-    (&one.component, &one.settings, &one.allow, one.timeout)
-        == (&other.component, &other.settings, &other.allow, other.timeout)
+    let made_of = |source: &Source| {
+        let Source { component, settings, allow, timeout, ca, backoff, .. } = source.clone();
+        (component, settings, allow, timeout, ca, backoff)
+    };
+    made_of(one) == made_of(other)
 }
 
 fn same_sink(one: &Sink, other: &Sink) -> bool {

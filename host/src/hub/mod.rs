@@ -18,11 +18,12 @@ use tokio_util::task::TaskTracker;
 
 pub use catalog::Offered;
 
+use crate::commands::Commands;
 use crate::components::contract::Ability;
 use crate::components::{Library, Runtime, RuntimeError, RuntimeOptions};
 use crate::config::{Plan, Problems, StoreAddress};
 use crate::delivery::{Bell, Lanes};
-use crate::intake::{self, Entry, Reception};
+use crate::intake::{self, Connections, Entry, Reception};
 use crate::live::Live;
 use crate::store::{Options, Store, StoreError};
 
@@ -44,6 +45,10 @@ pub struct Hub {
     pub reception: Arc<Reception>,
     /// The live feed.
     pub live: Arc<Live>,
+    /// The connections of sources behind a socket.
+    pub connections: Arc<Connections>,
+    /// What sources are asked to do.
+    pub commands: Arc<Commands>,
     runtime: Arc<Runtime>,
     bell: Bell,
     applying: tokio::sync::Mutex<build::Built>,
@@ -87,15 +92,19 @@ impl Hub {
         let cache = Some(settings.data.join("compiled"));
         let runtime = Runtime::new(RuntimeOptions { cache, ..RuntimeOptions::default() })?;
         let library = Library::open(runtime.clone(), &settings.components).await;
+        let (live, bell, reception) = (Live::new(&store), Bell::new(settings.alerts), Reception::new(store.clone()));
+        let connections = Connections::new(store.clone(), live.clone(), bell.clone());
         let hub = Arc::new(Hub {
             folder: folder.to_owned(),
             plan: Arc::new(ArcSwap::from_pointee(plan.clone())),
             library,
             lanes: Lanes::new(&store),
-            reception: Reception::new(store.clone()),
-            live: Live::new(&store),
+            commands: Commands::new(store.clone(), reception.clone(), connections.clone()),
+            reception,
+            connections,
+            live,
             runtime,
-            bell: Bell::new(settings.alerts),
+            bell,
             applying: tokio::sync::Mutex::default(),
             readers: std::sync::Mutex::default(),
             stop: CancellationToken::new(),
@@ -150,6 +159,7 @@ impl Hub {
         for spec in obsolete.starting {
             self.lanes.start(spec).await;
         }
+        self.connections.set(built.connections()).await;
         Ok(())
     }
 
@@ -169,7 +179,8 @@ impl Hub {
     /// Takes no new work, lets running calls end, closes the store.
     pub async fn stop(&self) {
         self.stop.cancel();
-        self.lanes.shut(PATIENCE).await;
+        tokio::join!(self.lanes.shut(PATIENCE), self.connections.shut(PATIENCE));
+        self.commands.shut(Duration::from_secs(1)).await;
         self.tasks.close();
         let _ = tokio::time::timeout(Duration::from_secs(1), self.tasks.wait()).await;
         self.store.close().await;
