@@ -5,6 +5,7 @@
 //! `http`, `cli`.
 
 pub mod cli;
+pub mod commands;
 pub mod components;
 pub mod config;
 pub mod conformance;

@@ -27,6 +27,8 @@ pub struct Setup {
     pub environment: Vec<(String, String)>,
     /// No file of the hub's may grow beyond so many KiB, as if its disk were full.
     pub largest_file: Option<u64>,
+    /// Components of the tests' own that the hub has beside ours.
+    pub components: Vec<&'static str>,
 }
 
 impl Setup {
@@ -65,7 +67,18 @@ when = "event.type in ['call.ended', 'call.recorded']"
             ("ACME_WEBHOOK_SECRET".to_owned(), pbx::SECRET.to_owned()),
             ("ACME_VTIGER_KEY".to_owned(), crate::vtiger::HUB_KEY.to_owned()),
         ];
-        Setup { hub: String::new(), tenant, environment, largest_file: None }
+        Setup { hub: String::new(), tenant, environment, components: Vec::new(), largest_file: None }
+    }
+
+    /// A tenant of one's own with these components and nothing else.
+    pub fn of(components: &[&'static str], tenant: String) -> Self {
+        Setup {
+            hub: String::new(),
+            tenant,
+            environment: Vec::new(),
+            components: components.to_vec(),
+            largest_file: None,
+        }
     }
 
     /// Over this store instead of the embedded one.
@@ -103,10 +116,14 @@ impl Hub {
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let path = folder.path();
         std::fs::create_dir_all(path.join("tenants")).expect("a folder for tenants");
+        let components = match setup.components.as_slice() {
+            [] => components(),
+            own => gathered(path, own),
+        };
         let hub = format!(
             "listen = \"{address}\"\ncomponents = \"{}\"\n{}\n[auth]\nsecret = {{ env = \"CORDBOARD_JWT_SECRET\" }}\n\
              [keys]\nencryption = {{ env = \"CORDBOARD_KEY\" }}\n",
-            components().display(),
+            components.display(),
             setup.hub,
         );
         std::fs::write(path.join("cordboard.toml"), hub).expect("cordboard.toml");
@@ -296,6 +313,16 @@ pub fn components() -> PathBuf {
         "the components are not built: run the tests with `cargo xtask test`, or `cargo xtask build` before"
     );
     folder
+}
+
+/// A folder of the hub's own with these components.
+fn gathered(folder: &Path, names: &[&str]) -> PathBuf {
+    let own = folder.join("components");
+    std::fs::create_dir_all(&own).expect("a folder for components");
+    for name in names {
+        std::fs::copy(crate::built::component(name), own.join(format!("{name}.wasm"))).expect("a component");
+    }
+    own
 }
 
 /// Where compiled components are kept between tests, so that only the first hub compiles them.

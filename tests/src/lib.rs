@@ -6,6 +6,7 @@
 pub mod built;
 pub mod database;
 pub mod hub;
+pub mod line;
 pub mod live;
 pub mod mail;
 pub mod pbx;

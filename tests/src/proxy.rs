@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -11,6 +13,7 @@ use tokio::task::JoinHandle;
 pub struct Proxy {
     port: u16,
     is_whole: Arc<watch::Sender<bool>>,
+    flows: Arc<watch::Sender<bool>>,
     task: JoinHandle<()>,
 }
 
@@ -20,16 +23,17 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let port = listener.local_addr()?.port();
         let is_whole = Arc::new(watch::Sender::new(true));
-        let wire = is_whole.clone();
+        let flows = Arc::new(watch::Sender::new(true));
+        let (wire, flow) = (is_whole.clone(), flows.clone());
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 // While it is cut, connections are closed as soon as they are there.
                 if *wire.borrow() {
-                    tokio::spawn(pass(stream, to.clone(), wire.subscribe()));
+                    tokio::spawn(pass(stream, to.clone(), wire.subscribe(), flow.subscribe()));
                 }
             }
         });
-        Ok(Self { port, is_whole, task })
+        Ok(Self { port, is_whole, flows, task })
     }
 
     /// Where it listens.
@@ -42,9 +46,15 @@ impl Proxy {
         self.is_whole.send_replace(false);
     }
 
-    /// Takes connections again.
+    /// Holds all connections open, and lets nothing through: neither side hears of it.
+    pub fn freeze(&self) {
+        self.flows.send_replace(false);
+    }
+
+    /// Takes connections again, and lets everything through.
     pub fn mend(&self) {
         self.is_whole.send_replace(true);
+        self.flows.send_replace(true);
     }
 }
 
@@ -55,10 +65,25 @@ impl Drop for Proxy {
     }
 }
 
-async fn pass(mut near: TcpStream, to: String, mut is_whole: watch::Receiver<bool>) {
-    let Ok(mut far) = TcpStream::connect(to).await else { return };
+async fn pass(near: TcpStream, to: String, mut is_whole: watch::Receiver<bool>, flows: watch::Receiver<bool>) {
+    let Ok(far) = TcpStream::connect(to).await else { return };
+    let ((mut from_near, mut to_near), (mut from_far, mut to_far)) = (near.into_split(), far.into_split());
     tokio::select! {
-        _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+        () = async {
+            tokio::join!(copy(&mut from_near, &mut to_far, flows.clone()), copy(&mut from_far, &mut to_near, flows));
+        } => {}
         _ = is_whole.wait_for(|whole| !whole) => {}
     }
+}
+
+/// One direction, until its end; nothing moves while nothing is to flow.
+async fn copy(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, mut flows: watch::Receiver<bool>) {
+    let mut bytes = vec![0; 64 * 1024];
+    loop {
+        let Ok(length @ 1..) = from.read(&mut bytes).await else { break };
+        if flows.wait_for(|flows| *flows).await.is_err() || to.write_all(&bytes[..length]).await.is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown().await;
 }

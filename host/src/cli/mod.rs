@@ -8,6 +8,7 @@ mod events;
 mod init;
 mod people;
 mod serve;
+mod sources;
 mod token;
 
 use std::path::PathBuf;
@@ -45,6 +46,8 @@ enum Command {
     Deliveries(deliveries::Arguments),
     /// Show who has a number, and what was said with them
     People(people::Arguments),
+    /// Show sources, and how their connections stand
+    Sources(sources::Arguments),
     /// Show components, or look into a .wasm file
     Components(components::Arguments),
     /// Print a completion script for your shell
@@ -77,6 +80,7 @@ pub fn main() -> ExitCode {
             Command::Events(arguments) => events::run(&config, &arguments).await,
             Command::Deliveries(arguments) => deliveries::run(&config, &arguments).await,
             Command::People(arguments) => people::run(&config, &arguments).await,
+            Command::Sources(arguments) => sources::run(&config, &arguments).await,
             Command::Components(arguments) => components::run(&config, &arguments).await,
             Command::Completions { shell } => {
                 clap_complete::generate(shell, &mut Arguments::command(), "cordboard", &mut std::io::stdout());

@@ -84,13 +84,17 @@ fn parse(text: &str) -> Result<Pattern, String> {
         None if host.contains('*') => {
             return Err("the star stands only in front, as in `*.example.com`; name the hosts".into());
         }
-        None => match Host::parse(host).map_err(|error| format!("this is no host: {error}"))? {
-            Host::Domain(name) => Form::Name(tidy(&name)),
-            Host::Ipv4(address) => Form::Address(address.into()),
-            Host::Ipv6(address) => Form::Address(IpAddr::V6(address).to_canonical()),
-        },
+        None => form(&Host::parse(host).map_err(|error| format!("this is no host: {error}"))?),
     };
     Ok(Pattern { form, port })
+}
+
+fn form(host: &Host<String>) -> Form {
+    match host {
+        Host::Domain(name) => Form::Name(tidy(name)),
+        Host::Ipv4(address) => Form::Address((*address).into()),
+        Host::Ipv6(address) => Form::Address(IpAddr::V6(*address).to_canonical()),
+    }
 }
 
 fn suffix(ending: &str) -> Result<Form, String> {
@@ -129,6 +133,10 @@ impl fmt::Display for Pattern {
 }
 
 impl Pattern {
+    fn is_one_host(&self) -> bool {
+        matches!(self.form, Form::Name(_) | Form::Address(_))
+    }
+
     /// Whether it names this very host and port.
     fn covers(&self, host: &Host<String>, port: u16) -> bool {
         if self.port.is_some_and(|only| only != port) {
@@ -145,7 +153,7 @@ impl Pattern {
 }
 
 /// The address that the host is, when it is one.
-fn address_of(host: &Host<String>) -> Option<IpAddr> {
+pub(super) fn address_of(host: &Host<String>) -> Option<IpAddr> {
     match host {
         Host::Ipv4(address) => Some((*address).into()),
         Host::Ipv6(address) => Some(IpAddr::V6(*address).to_canonical()),
@@ -160,13 +168,14 @@ pub(super) fn asked(hosts: &[String], settings: &Value) -> Vec<Pattern> {
 
 fn asked_one(host: &str, settings: &Value) -> Option<Pattern> {
     let Some(name) = setting_name(host) else { return host.parse().ok() };
-    let url: Url = settings.get(name)?.as_str()?.parse().ok()?;
-    let form = match url.host()? {
-        Host::Domain(name) => Form::Name(tidy(name)),
-        Host::Ipv4(address) => Form::Address(address.into()),
-        Host::Ipv6(address) => Form::Address(IpAddr::V6(address).to_canonical()),
-    };
-    Some(Pattern { form, port: url.port_or_known_default() })
+    let text = settings.get(name)?.as_str()?;
+    match text.parse::<Url>().ok().filter(Url::has_host) {
+        // In the URL of a protocol that the parser does not know, an address is still only a text.
+        Some(url) => {
+            Some(Pattern { form: form(&Host::parse(url.host_str()?).ok()?), port: url.port_or_known_default() })
+        }
+        None => text.parse().ok().filter(Pattern::is_one_host),
+    }
 }
 
 /// `url` of `{url}`.
@@ -204,18 +213,23 @@ impl Allowed {
         let (Some(host), Some(port)) = (url.host().map(|host| host.to_owned()), url.port_or_known_default()) else {
             return Err(Denied::Url(url.to_string()));
         };
-        let shown = || url.port().map_or_else(|| host.to_string(), |port| format!("{host}:{port}"));
-        if !self.asked.iter().any(|pattern| pattern.covers(&host, port)) {
-            return Err(Denied::NotAsked(shown()));
+        let shown = url.port().map_or_else(|| host.to_string(), |port| format!("{host}:{port}"));
+        self.place(&host, port, shown)
+    }
+
+    /// The same for a host and a port; `shown` is what a person would write for them.
+    pub fn place(&self, host: &Host<String>, port: u16, shown: String) -> Result<(), Denied> {
+        if !self.asked.iter().any(|pattern| pattern.covers(host, port)) {
+            return Err(Denied::NotAsked(shown));
         }
-        let mut granting = self.granted.iter().filter(|pattern| pattern.covers(&host, port));
-        match (granting.next(), address_of(&host)) {
+        let mut granting = self.granted.iter().filter(|pattern| pattern.covers(host, port));
+        match (granting.next(), address_of(host)) {
             // An address is granted only by being named, alone or with its net, so no further look at it is needed.
             (Some(_), _) => Ok(()),
             (None, Some(address)) if Reach::of(address) != Reach::Public => {
                 Err(Denied::Address { address, reach: Reach::of(address) })
             }
-            (None, _) => Err(Denied::NotGranted { host: shown() }),
+            (None, _) => Err(Denied::NotGranted { host: shown }),
         }
     }
 

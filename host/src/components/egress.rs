@@ -13,7 +13,6 @@ use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, stream};
 use http::{HeaderMap, Method, header};
 use http_body_util::{BodyExt, StreamBody};
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, Request, Response};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use url::Url;
@@ -21,8 +20,9 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
 use super::address::Lookup;
 use super::allow::{Allowed, Denied};
-use super::contract::Failure;
+use super::contract::{Failure, Target};
 use super::limits::Limits;
+use super::resolve::{self, Resolver, Unreachable};
 use super::trace::{Entry, Recorder};
 
 /// How long making a connection may take. Longer than the slowest TLS handshake seen, and than one lost SYN.
@@ -100,6 +100,14 @@ impl Egress {
                 .map_err(|error| chain(&error))
         });
         built.as_ref().map_err(|why| Failed::new(Error::ConfigurationError, why))
+    }
+
+    /// The addresses of a connection's other side, as far as this use may reach them.
+    pub async fn reach(&self, target: &Target) -> Result<Vec<SocketAddr>, Unreachable> {
+        match &self.world {
+            World::Network(lookup) => resolve::reach(&self.allowed, &**lookup, target).await,
+            World::Played(_) => Err(Unreachable::Unknown("there is no network".to_owned())),
+        }
     }
 
     /// Sends what a component sends through `wasi:http`.
@@ -385,31 +393,4 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = inner.source();
     }
     said
-}
-
-/// Gives a connection only those addresses that this use may reach.
-struct Resolver {
-    allowed: Arc<Allowed>,
-    lookup: Arc<dyn Lookup>,
-}
-
-impl Resolve for Resolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let (allowed, lookup) = (self.allowed.clone(), self.lookup.clone());
-        Box::pin(async move {
-            let name = name.as_str();
-            let mut refused = None;
-            let mut free: Vec<SocketAddr> = Vec::new();
-            for address in lookup.lookup(name).await? {
-                match allowed.address(name, address) {
-                    Ok(()) => free.push(SocketAddr::new(address, 0)),
-                    Err(denied) => refused = Some(denied),
-                }
-            }
-            match refused {
-                Some(denied) if free.is_empty() => Err(denied.into()),
-                _ => Ok(Box::new(free.into_iter()) as Addrs),
-            }
-        })
-    }
 }

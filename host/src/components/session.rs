@@ -7,7 +7,7 @@ use super::fault::Fault;
 use super::question::{Happened, Open, SessionState};
 use super::runtime::Instance;
 use super::state::Call;
-use super::uses::Fitted;
+use super::uses::{Fitted, Use};
 use crate::model::Instant;
 
 /// One connection's state, in an instance of its own. It stays with the component that it was opened with. After a fault
@@ -23,6 +23,11 @@ impl Session {
     pub(super) async fn open(mut instance: Instance, fitted: Arc<Fitted>) -> Result<Session, Fault> {
         let state = instance.live.ask(Open, fitted.context.limits.timeout).await?;
         Ok(Session { instance, state, fitted, dead: None })
+    }
+
+    /// Whether the use has a newer component than this session's.
+    pub fn is_outdated(&self, used: &Use) -> bool {
+        !Arc::ptr_eq(&self.fitted.component, &used.component())
     }
 
     /// Tells it what happened; answers with what is to be done, in order.

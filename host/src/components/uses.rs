@@ -1,6 +1,7 @@
 //! A component with one tenant's settings: what every other module calls.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -20,6 +21,7 @@ use super::fault::Fault;
 use super::kept::Kept;
 use super::limits::Limits;
 use super::question::{self, Check, Deliver, Find, Issue, Next, Open, Perform, Question, Receive, Where};
+use super::resolve::Unreachable;
 use super::runtime::Runtime;
 use super::session::Session;
 use super::state::Call;
@@ -144,7 +146,7 @@ impl Use {
         }
         let allow = options.allow.iter().map(|pattern| pattern.parse()).collect::<Result<Vec<Pattern>, _>>()?;
         let allowed = Allowed { asked: allow.clone(), granted: allow.clone() };
-        let files = Egress::new(allowed, runtime.options.lookup.clone(), options.limits.clone());
+        let files = Egress::new(allowed, runtime.world(), options.limits.clone());
         let own = Own {
             files,
             tenant: options.tenant,
@@ -284,6 +286,11 @@ impl Use {
     /// `connection`: where to connect.
     pub async fn target(&self) -> Called<Result<Target, Failure>> {
         self.call(Where).await
+    }
+
+    /// The addresses of a connection's other side, as far as this use may reach them.
+    pub async fn reach(&self, target: &Target) -> Result<Vec<SocketAddr>, Unreachable> {
+        self.now().context.egress.reach(target).await
     }
 
     /// `connection`: a new state machine, in an instance of its own.

@@ -268,8 +268,11 @@ fn needed(host: &str, settings: &Value) -> Option<String> {
     match host.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
         None => Some(host.to_owned()),
         Some(setting) => {
-            let url = url::Url::parse(settings.get(setting)?.as_str()?).ok()?;
-            Some(url.host_str()?.trim_matches(['[', ']']).to_owned())
+            let text = settings.get(setting)?.as_str()?;
+            match url::Url::parse(text).ok().filter(url::Url::has_host) {
+                Some(url) => Some(url.host_str()?.trim_matches(['[', ']']).to_owned()),
+                None => Some(HostPattern { port: None, ..text.parse().ok()? }.to_string()),
+            }
         }
     }
 }

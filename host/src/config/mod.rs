@@ -4,6 +4,7 @@
 //! [`Catalog`].
 
 pub mod amount;
+mod authority;
 mod catalog;
 mod condition;
 mod database;
@@ -22,6 +23,7 @@ mod tenant_file;
 mod warnings;
 
 pub use amount::Rate;
+pub use authority::Authority;
 pub use catalog::{Catalog, Offer};
 pub use condition::{Condition, Misfit, Scope};
 pub use database::{DatabaseAddress, DatabaseKind};

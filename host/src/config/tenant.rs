@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::amount::Rate;
+use super::authority::Authority;
 use super::condition::Condition;
 use super::database::DatabaseAddress;
 use super::directory::Directory;
@@ -69,6 +70,10 @@ pub struct Source {
     pub timeout: Duration,
     /// Where the recordings of its calls are; absent when nothing but their links is known.
     pub recordings: Option<Archive>,
+    /// Whom its TLS connection believes; absent: the authorities that the machine knows.
+    pub ca: Option<Authority>,
+    /// How long a connection that was lost waits.
+    pub backoff: Backoff,
     /// Where it stands.
     pub place: Place,
 }
@@ -104,7 +109,7 @@ pub struct Sink {
     pub place: Place,
 }
 
-/// How long a failed delivery waits: twice as long each time, with jitter.
+/// How long a delivery that failed or a connection that was lost waits: twice as long each time, with jitter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
     /// After the first failure.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::authority::Authority;
 use super::condition::{Condition, Scope};
 use super::database;
 use super::directory::Directory;
@@ -238,6 +239,9 @@ fn uses(table: &Table<'_>) -> (Option<String>, Option<Settings>) {
     (component, settings)
 }
 
+/// The longest wait for a connection that was lost: nothing is seen meanwhile.
+const RECONNECT_CEILING: Duration = Duration::from_secs(60);
+
 impl Source {
     fn read(name: &str, table: &Table<'_>) -> Option<Self> {
         if name == MANUAL {
@@ -258,9 +262,11 @@ impl Source {
         let paths = paths.collect();
         let (databases, allow, timeout) = (database::read(table), allow(table), timeout(table));
         let recordings = Archive::read(table);
+        let ca = table.take("ca").and_then(|node| Authority::read(&node));
+        let backoff = backoff(table, Backoff { ceiling: RECONNECT_CEILING, ..Backoff::default() });
         let (name, place) = (name.to_owned(), table.place());
         let (component, settings) = (component?, settings?);
-        Some(Source { name, component, settings, databases, paths, allow, timeout, recordings, place })
+        Some(Source { name, component, settings, databases, paths, allow, timeout, recordings, ca, backoff, place })
     }
 }
 
@@ -293,7 +299,7 @@ impl Sink {
             concurrency: number("concurrency", 1, 1024, 4) as usize,
             rate: table.take("rate").and_then(|node| node.rate()),
             attempts: number("attempts", 1, 1000, 12) as u32,
-            backoff: backoff(table),
+            backoff: backoff(table, Backoff::default()),
             timeout: timeout(table),
             breaker: breaker(table),
             batch: table.take("batch").and_then(|node| node.number(1..=1000)).map(|batch| batch as usize),
@@ -303,8 +309,7 @@ impl Sink {
     }
 }
 
-fn backoff(table: &Table<'_>) -> Backoff {
-    let mut backoff = Backoff::default();
+fn backoff(table: &Table<'_>, mut backoff: Backoff) -> Backoff {
     let Some(node) = table.take("backoff") else { return backoff };
     let Some(table) = node.table() else { return backoff };
     backoff.first = table.take("first").and_then(|node| node.duration()).unwrap_or(backoff.first);

@@ -5,7 +5,7 @@
 //! Nothing here knows what an adapter does.
 
 mod alert;
-mod backoff;
+pub mod backoff;
 mod breaker;
 mod change;
 mod gate;
@@ -20,6 +20,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
 
 pub use alert::{Alert, Bell};
+pub use breaker::{Breaker, Gate};
 pub use gate::State;
 pub use lane::Spec;
 

@@ -183,7 +183,8 @@ fn bounded(mut found: Match) -> Match {
     };
     [&mut found.external_id, &mut found.kind, &mut found.name].into_iter().for_each(cut);
     // Cut, these would lead to somebody else.
-    found.url = found.url.filter(|url| url.len() <= TEXT && (url.starts_with("https://") || url.starts_with("http://")));
+    found.url =
+        found.url.filter(|url| url.len() <= TEXT && (url.starts_with("https://") || url.starts_with("http://")));
     found.owner = found.owner.filter(|owner| owner.len() <= TEXT);
     found.attributes.retain(|(name, value)| name.len() <= TEXT && value.len() <= TEXT);
     found.attributes.truncate(PEOPLE);

@@ -46,11 +46,7 @@ mod tests {
                 kind: "contact".to_owned(),
                 name: "Inés".to_owned(),
                 link: None,
-                owner: Some(Owner {
-                    user: "19x5".to_owned(),
-                    extension: extension.map(str::to_owned),
-                    name: None,
-                }),
+                owner: Some(Owner { user: "19x5".to_owned(), extension: extension.map(str::to_owned), name: None }),
                 attributes: Default::default(),
             })
             .collect();
@@ -72,7 +68,8 @@ mod tests {
 
     #[test]
     fn nothing_that_a_dialplan_would_take_for_more_than_digits() {
-        for odd in ["1001&1002", "1001,30,t", "PJSIP/1001", "${SHELL(x)}", "10 01", "1001\n", "", "ana", "１００１"] {
+        for odd in ["1001&1002", "1001,30,t", "PJSIP/1001", "${SHELL(x)}", "10 01", "1001\n", "", "ana", "１００１"]
+        {
             assert_eq!(extension(&known(&[Some(odd)])), None, "{odd:?}");
         }
         assert_eq!(extension(&known(&[Some(&"1".repeat(33))])), None);

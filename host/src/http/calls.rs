@@ -189,7 +189,8 @@ fn with_customer(call: &mut Call, CustomerByHand { name, number }: CustomerByHan
         Some(Direction::Inbound) => &mut call.caller,
         Some(Direction::Outbound) => &mut call.callee,
         Some(Direction::Internal) | None => {
-            let detail = "with a `customer` the direction is needed: `inbound` when they called, `outbound` when you did";
+            let detail =
+                "with a `customer` the direction is needed: `inbound` when they called, `outbound` when you did";
             return Err(Problem::new(Kind::Invalid, detail).at("/call/direction"));
         }
     };

@@ -31,8 +31,6 @@ pub(super) async fn endpoint(
     let (head, body) = request.into_parts();
     let body = body::read(body, limit).await?;
     let answered = api.reception.endpoint(&tenant, &name, hooks::outside(&head, body)).await?;
-    if !answered.commands.is_empty() {
-        tracing::warn!(tenant, name, "an endpoint gave commands, which this hub does not carry out yet");
-    }
+    api.commands.carry_out_for(&answered.entry, answered.commands);
     Ok(hooks::answer(answered.response))
 }

@@ -14,6 +14,7 @@ use super::auth::Supervisor;
 use super::problem::{Kind, Problem};
 use crate::components::Status;
 use crate::delivery::State;
+use crate::intake::ConnectionState;
 use crate::model::Instant;
 
 /// What this is.
@@ -126,6 +127,9 @@ pub(super) struct SourceView {
     webhook: String,
     /// Further paths that are its own.
     paths: Vec<String>,
+    /// How its connection stands, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connection: Option<ConnectionState>,
 }
 
 /// The tenant's sources.
@@ -141,6 +145,7 @@ pub(super) async fn sources(
         component: source.component.clone(),
         webhook: format!("{public}/v1/hooks/{}/{}", caller.tenant.name, source.name),
         paths: source.paths.iter().map(|path| format!("{public}{path}")).collect(),
+        connection: api.connections.state(&caller.tenant.name, &source.name),
     };
     Json(caller.tenant.sources.values().map(view).collect())
 }

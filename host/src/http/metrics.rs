@@ -16,6 +16,7 @@ use super::Api;
 use super::auth::Caller;
 use super::problem::Problem;
 use crate::config::Role;
+use crate::intake::ConnectionPhase;
 
 /// Seconds that are told apart: from what a commit takes to what a CRM takes.
 const SECONDS: [f64; 14] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
@@ -59,6 +60,10 @@ fn describe() {
     describe_counter!("cordboard_component_faults_total", "Calls that broke a component down, by component");
     describe_counter!("cordboard_directory_total", "Questions whose a number is, by what became of them");
     describe_counter!("cordboard_route_total", "Questions of a dialplan, by what became of them");
+    describe_gauge!("cordboard_connections", "Connections of sources, by how they stand");
+    describe_counter!("cordboard_connections_total", "Connections that stood, were lost, or cannot be, by source");
+    describe_counter!("cordboard_observations_total", "What connections reported, by source and outcome");
+    describe_counter!("cordboard_commands_total", "Commands by source and outcome");
     describe_gauge!("cordboard_live_sockets", "Open live sockets");
     describe_counter!("cordboard_live_frames_total", "Frames sent to live sockets");
     describe_counter!("cordboard_live_cut_total", "Live sockets that were cut for being slow");
@@ -119,6 +124,11 @@ pub(super) async fn metrics(State(api): State<Arc<Api>>, headers: HeaderMap) -> 
     let plan = api.plan.load();
     let states = plan.tenants.keys().flat_map(|tenant| api.lanes.states(tenant));
     gauge!("cordboard_lanes_paused").set(states.filter(|lane| lane.state != "running").count() as f64);
+    let phases = api.connections.phases();
+    for phase in ConnectionPhase::ALL {
+        let count = phases.get(phase.word()).copied().unwrap_or_default();
+        gauge!("cordboard_connections", "state" => phase.word()).set(count as f64);
+    }
     let text = api.prometheus.render();
     let own = caller.map(|caller| format!("tenant=\"{}\"", caller.tenant.name));
     let visible = |line: &&str| !line.contains("tenant=\"") || own.as_ref().is_some_and(|own| line.contains(own));

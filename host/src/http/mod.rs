@@ -8,6 +8,7 @@
 mod auth;
 mod body;
 mod calls;
+mod commands;
 mod deliveries;
 mod docs;
 mod endpoints;
@@ -23,8 +24,8 @@ mod people;
 mod problem;
 mod query;
 mod rate;
-mod route;
 mod recordings;
+mod route;
 mod router;
 mod serve;
 mod socket;
@@ -43,12 +44,13 @@ pub use problem::{Kind as ProblemKind, Problem};
 pub use router::{openapi, router};
 pub use serve::serve;
 
+use crate::commands::Commands;
 use crate::components::Library;
 use crate::config::Plan;
 use crate::delivery::Lanes;
 use crate::directory::Directory;
 use crate::hub::Hub;
-use crate::intake::Reception;
+use crate::intake::{Connections, Reception};
 use crate::live::Live;
 use crate::recordings::{Links, Recordings};
 use crate::store::Store;
@@ -64,6 +66,8 @@ pub struct Api {
     lanes: Arc<Lanes>,
     recordings: Arc<Recordings>,
     links: Arc<Links>,
+    connections: Arc<Connections>,
+    commands: Arc<Commands>,
     prometheus: PrometheusHandle,
     meters: metrics::Meters,
     tickets: tickets::Tickets,
@@ -87,6 +91,8 @@ impl Api {
             lanes: hub.lanes.clone(),
             recordings: hub.recordings.clone(),
             links: hub.links.clone(),
+            connections: hub.connections.clone(),
+            commands: hub.commands.clone(),
             prometheus,
             meters: metrics::Meters::new(),
             tickets: tickets::Tickets::default(),

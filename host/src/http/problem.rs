@@ -34,6 +34,12 @@ pub enum Kind {
     MediaType,
     /// Read, but not to be understood.
     Invalid,
+    /// The key stands for something else.
+    Clash,
+    /// The outside system refused it.
+    Refused,
+    /// The outside system cannot be used as things are.
+    Outside,
     /// This is done over a WebSocket.
     Upgrade,
     /// Too many requests.
@@ -48,7 +54,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 15] = [
+    pub const ALL: [Kind; 18] = [
         Kind::Malformed,
         Kind::Unauthenticated,
         Kind::Forbidden,
@@ -59,6 +65,9 @@ impl Kind {
         Kind::TooLarge,
         Kind::MediaType,
         Kind::Invalid,
+        Kind::Clash,
+        Kind::Refused,
+        Kind::Outside,
         Kind::Upgrade,
         Kind::TooMany,
         Kind::Internal,
@@ -79,6 +88,9 @@ impl Kind {
             Kind::TooLarge => ("too-large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
             Kind::MediaType => ("media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body is of another type"),
             Kind::Invalid => ("invalid", StatusCode::UNPROCESSABLE_ENTITY, "The request cannot be understood"),
+            Kind::Clash => ("clash", StatusCode::CONFLICT, "The key stands for something else"),
+            Kind::Refused => ("refused", StatusCode::UNPROCESSABLE_ENTITY, "The outside system refused it"),
+            Kind::Outside => ("outside", StatusCode::BAD_GATEWAY, "The outside system cannot be used"),
             Kind::Upgrade => ("upgrade", StatusCode::UPGRADE_REQUIRED, "This is a WebSocket"),
             Kind::TooMany => ("too-many", StatusCode::TOO_MANY_REQUESTS, "Too many at once"),
             Kind::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "The hub failed"),
@@ -105,6 +117,9 @@ impl Kind {
             Kind::TooLarge => "More bytes than `limits.body`; they were not read.",
             Kind::MediaType => "Send application/json.",
             Kind::Invalid => "Well-formed, but a value cannot be; `field` names it.",
+            Kind::Clash => "An idempotency key belongs to one request; this is another one.",
+            Kind::Refused => "The outside system said no, in its own words; asking again is of no use.",
+            Kind::Outside => "The source's settings or rights do not allow it; a person must mend that.",
             Kind::Upgrade => "Ask with `Upgrade: websocket`.",
             Kind::TooMany => "Slow down: `Retry-After` says for how long.",
             Kind::Internal => "A fault of the hub; its log says more.",
@@ -174,6 +189,18 @@ impl Problem {
         self.kind
     }
 
+    /// What it says, without what stands in headers.
+    pub(super) fn document(&self) -> Document<'_> {
+        let (word, status, title) = self.kind.face();
+        Document {
+            kind: format!("/docs#problem-{word}"),
+            title,
+            status: status.as_u16(),
+            detail: &self.detail,
+            field: self.field.as_deref(),
+        }
+    }
+
     pub(super) fn allow(mut self, allow: Option<HeaderValue>) -> Self {
         self.allow = allow;
         self
@@ -182,16 +209,8 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (word, status, title) = self.kind.face();
-        let document = Document {
-            kind: format!("/docs#problem-{word}"),
-            title,
-            status: status.as_u16(),
-            detail: &self.detail,
-            field: self.field.as_deref(),
-        };
-        let body = serde_json::to_vec(&document).unwrap_or_default();
-        let mut response = (status, body).into_response();
+        let body = serde_json::to_vec(&self.document()).unwrap_or_default();
+        let mut response = (self.kind.status(), body).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(after) = self.after {

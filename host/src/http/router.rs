@@ -13,7 +13,8 @@ use utoipa_axum::routes;
 
 use super::problem::{Kind, Problem};
 use super::{
-    Api, calls, deliveries, docs, endpoints, events, hooks, hub, intake, live, metrics, people, recordings, route, tickets,
+    Api, calls, commands, deliveries, docs, endpoints, events, hooks, hub, intake, live, metrics, people, recordings,
+    route, tickets,
 };
 
 #[derive(OpenApi)]
@@ -30,6 +31,7 @@ use super::{
         (name = "live", description = "Events as they happen"),
         (name = "calls", description = "The records of calls"),
         (name = "people", description = "Who has a number, and what was said with them"),
+        (name = "commands", description = "What sources are asked to do"),
         (name = "deliveries", description = "What CRMs were told"),
         (name = "intake", description = "What came in, raw"),
         (name = "hub", description = "The hub itself"),
@@ -51,6 +53,8 @@ fn paths() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(people::inbox))
         .routes(routes!(route::route))
         .routes(routes!(recordings::recording))
+        .routes(routes!(commands::ask))
+        .routes(routes!(commands::one))
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::retry_many))
         .routes(routes!(deliveries::one))

@@ -6,13 +6,16 @@ use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
-use futures::SinkExt;
+use futures::stream::FuturesUnordered;
+use futures::{SinkExt, StreamExt};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::Api;
 use super::auth::Caller;
+use super::commands::Asked;
+use super::problem::{Kind, Problem};
+use super::{Api, commands};
 use crate::config::Role;
 use crate::live::{Cut, Feed, Gap, Subscription};
 
@@ -43,11 +46,37 @@ const TOO_SLOW: u16 = 4008;
 /// The store does not answer.
 const TRY_AGAIN: u16 = 1013;
 
+/// Commands of one socket that may be under way at once.
+const COMMANDS: usize = 16;
+
+/// How long a command of a socket is waited for: its answer comes when it has ended, other frames go on meanwhile.
+const ANSWERED: Duration = Duration::from_secs(150);
+
 /// What a client may say.
+enum Said {
+    /// What it wants to see.
+    Subscribe(Subscription),
+    /// What is to be done.
+    Command(Asked),
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Said {
+struct Wish {
     subscribe: Subscription,
+}
+
+impl Said {
+    fn read(text: &str) -> Result<Self, serde_json::Error> {
+        let mut said: Value = serde_json::from_str(text)?;
+        if said["type"] != "command" {
+            return serde_json::from_str(text).map(|Wish { subscribe }| Said::Subscribe(subscribe));
+        }
+        if let Some(said) = said.as_object_mut() {
+            said.remove("type");
+        }
+        serde_json::from_value(said).map(Said::Command)
+    }
 }
 
 /// Why a socket ends.
@@ -79,6 +108,7 @@ async fn serve(api: &Api, socket: &mut WebSocket, feed: &mut Feed, caller: &Call
     let until =
         caller.until.and_then(|until| until.duration_since(SystemTime::now()).ok()).map(|left| Instant::now() + left);
     let mut unanswered = 0;
+    let mut commands = FuturesUnordered::new();
     if let Err(end) = greet(socket, feed, caller).await {
         return end;
     }
@@ -89,8 +119,21 @@ async fn serve(api: &Api, socket: &mut WebSocket, feed: &mut Feed, caller: &Call
             said = socket.recv() => {
                 unanswered = 0;
                 match hear(socket, feed, said).await {
-                    Ok(()) => {}
+                    Ok(None) => {}
+                    Ok(Some(asked)) if commands.len() < COMMANDS => commands.push(answer(api, caller, asked)),
+                    Ok(Some(asked)) => {
+                        let detail = format!("this socket has {COMMANDS} commands under way already");
+                        let refused = refusal(asked.id, &Problem::new(Kind::TooMany, detail));
+                        if let Err(end) = say(socket, &refused).await {
+                            return end;
+                        }
+                    }
                     Err(end) => return end,
+                }
+            }
+            Some(answer) = commands.next(), if !commands.is_empty() => {
+                if let Err(end) = say(socket, &answer).await {
+                    return end;
                 }
             }
             frame = feed.next() => {
@@ -187,23 +230,50 @@ async fn send(api: &Api, socket: &mut WebSocket, feed: &mut Feed, first: Utf8Byt
     }
 }
 
-/// What a client said.
-async fn hear(socket: &mut WebSocket, feed: &mut Feed, said: Option<Result<Message, axum::Error>>) -> Result<(), End> {
-    let text = match said {
+/// What a client said: a subscription is taken on at once, a command is given back.
+async fn hear(
+    socket: &mut WebSocket,
+    feed: &mut Feed,
+    said: Option<Result<Message, axum::Error>>,
+) -> Result<Option<Asked>, End> {
+    let said = match said {
         None | Some(Err(_) | Ok(Message::Close(_))) => return Err(End::Gone),
-        Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Ok(()),
+        Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Ok(None),
         Some(Ok(Message::Binary(_))) => Err("only text is understood".to_owned()),
-        Some(Ok(Message::Text(text))) => serde_json::from_str::<Said>(&text).map_err(|why| why.to_string()),
+        Some(Ok(Message::Text(text))) => Said::read(&text).map_err(|why| why.to_string()),
     };
-    match text {
-        Ok(Said { subscribe }) => {
+    match said {
+        Ok(Said::Command(asked)) => Ok(Some(asked)),
+        Ok(Said::Subscribe(subscribe)) => {
             let answer = json!({ "type": "subscribed", "seq": feed.seen(), "subscription": &subscribe });
             feed.subscribe(subscribe);
-            say(socket, &answer).await
+            say(socket, &answer).await.map(|()| None)
         }
         Err(why) => {
-            let detail = format!("not understood: {why}. Say {{\"subscribe\": {{\"types\": [\"call.*\"]}}}}");
-            say(socket, &json!({ "type": "error", "detail": detail })).await
+            let detail = format!(
+                "not understood: {why}. Say {{\"subscribe\": {{\"types\": [\"call.*\"]}}}} or {{\"type\": \"command\", \
+                 \"id\": \"…\", \"name\": \"call.hangup\", \"arguments\": {{\"call\": \"…\"}}}}"
+            );
+            say(socket, &json!({ "type": "error", "detail": detail })).await.map(|()| None)
         }
     }
+}
+
+/// Carries a command out; what the client is told of its end.
+async fn answer(api: &Api, caller: &Caller, asked: Asked) -> Value {
+    let ask = asked.ask();
+    let id = ask.key.clone();
+    match commands::carry_out(api, caller, ask, ANSWERED).await {
+        Ok(view) => {
+            let mut frame = serde_json::to_value(view).unwrap_or_default();
+            frame["type"] = "command".into();
+            frame
+        }
+        Err(problem) => refusal(Some(id), &problem),
+    }
+}
+
+/// A command that was not begun.
+fn refusal(id: Option<String>, problem: &Problem) -> Value {
+    json!({ "type": "command", "id": id, "state": "refused", "problem": problem.document() })
 }

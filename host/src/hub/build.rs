@@ -9,7 +9,7 @@ use crate::config::{DatabaseAddress, HostPattern, Plan, Problem, Problems, Setti
 use crate::delivery::Spec;
 use crate::directory::Sinks;
 use crate::grants::Granted;
-use crate::intake::Entry;
+use crate::intake::{ConnectionSpec, Entry};
 use crate::store::Lane;
 
 /// What a plan has been made into.
@@ -116,6 +116,15 @@ impl Built {
         plan.tenants.values().map(of).collect()
     }
 
+    /// The sources' connections; those whose component has none are left out where they are started.
+    pub fn connections(&self) -> Vec<ConnectionSpec> {
+        let spec = |built: &BuiltSource| {
+            let Source { ca, backoff, .. } = &built.source;
+            ConnectionSpec { entry: built.entry.clone(), ca: ca.clone(), backoff: *backoff }
+        };
+        self.sources.values().map(spec).collect()
+    }
+
     /// All that the outside may call: the sources, and the sinks.
     pub fn entries(&self) -> Vec<Arc<Entry>> {
         let sinks = self.sinks.values().map(|built| {
@@ -186,11 +195,11 @@ impl<'a> Part<'a> {
 }
 
 fn same_source(one: &Source, other: &Source) -> bool {
-    let used = |source: &Source| {
-        let Source { component, settings, databases, allow, timeout, .. } = source.clone();
-        (component, settings, databases, allow, timeout)
+    let made_of = |source: &Source| {
+        let Source { component, settings, databases, allow, timeout, ca, backoff, .. } = source.clone();
+        (component, settings, databases, allow, timeout, ca, backoff)
     };
-    used(one) == used(other)
+    made_of(one) == made_of(other)
 }
 
 fn same_sink(one: &Sink, other: &Sink) -> bool {

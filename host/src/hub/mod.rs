@@ -18,12 +18,13 @@ use tokio_util::task::TaskTracker;
 
 pub use catalog::Offered;
 
+use crate::commands::Commands;
 use crate::components::contract::Ability;
 use crate::components::{Library, Runtime, RuntimeError, RuntimeOptions};
 use crate::config::{Plan, Problems, StoreAddress};
 use crate::delivery::{Bell, Lanes};
 use crate::directory::Directory;
-use crate::intake::{self, Entry, Reception};
+use crate::intake::{self, Connections, Entry, Reception};
 use crate::live::Live;
 use crate::recordings::{Links, Recordings};
 use crate::store::{Options, Store, StoreError};
@@ -52,6 +53,10 @@ pub struct Hub {
     pub recordings: Arc<Recordings>,
     /// Links to recordings.
     pub links: Arc<Links>,
+    /// The connections of sources behind a socket.
+    pub connections: Arc<Connections>,
+    /// What sources are asked to do.
+    pub commands: Arc<Commands>,
     runtime: Arc<Runtime>,
     bell: Bell,
     applying: tokio::sync::Mutex<build::Built>,
@@ -95,9 +100,10 @@ impl Hub {
         let cache = Some(settings.data.join("compiled"));
         let runtime = Runtime::new(RuntimeOptions { cache, ..RuntimeOptions::default() })?;
         let library = Library::open(runtime.clone(), &settings.components).await;
-        let live = Live::new(&store);
         let recordings = Recordings::open(settings.data.join("recordings"), &settings.recordings).await;
         let current = Arc::new(ArcSwap::from_pointee(plan.clone()));
+        let (live, bell, reception) = (Live::new(&store), Bell::new(settings.alerts), Reception::new(store.clone()));
+        let connections = Connections::new(store.clone(), live.clone(), bell.clone());
         let hub = Arc::new(Hub {
             folder: folder.to_owned(),
             recordings: Arc::new(recordings),
@@ -105,11 +111,13 @@ impl Hub {
             plan: current,
             library,
             lanes: Lanes::new(&store),
-            reception: Reception::new(store.clone()),
             directory: Directory::new(store.clone(), live.clone()),
+            commands: Commands::new(store.clone(), reception.clone(), connections.clone()),
+            reception,
+            connections,
             live,
             runtime,
-            bell: Bell::new(settings.alerts),
+            bell,
             applying: tokio::sync::Mutex::default(),
             readers: std::sync::Mutex::default(),
             stop: CancellationToken::new(),
@@ -165,6 +173,7 @@ impl Hub {
         for spec in obsolete.starting {
             self.lanes.start(spec).await;
         }
+        self.connections.set(built.connections()).await;
         Ok(())
     }
 
@@ -184,7 +193,8 @@ impl Hub {
     /// Takes no new work, lets running calls end, closes the store.
     pub async fn stop(&self) {
         self.stop.cancel();
-        self.lanes.shut(PATIENCE).await;
+        tokio::join!(self.lanes.shut(PATIENCE), self.connections.shut(PATIENCE));
+        self.commands.shut(Duration::from_secs(1)).await;
         self.tasks.close();
         let _ = tokio::time::timeout(Duration::from_secs(1), self.tasks.wait()).await;
         self.store.close().await;

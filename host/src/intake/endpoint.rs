@@ -1,12 +1,15 @@
 //! Requests of an outside system to a component's own addresses: widgets, click-to-call, a CRM's webhooks.
 
-use super::{IntakeError, Reception, malformed};
+use std::sync::Arc;
+
+use super::{Entry, IntakeError, Reception, malformed};
 use crate::components::Fault;
 use crate::components::contract::{Command, Request, Response};
 
 /// What an endpoint answered, after its observations were committed.
-#[derive(Debug)]
 pub struct Answered {
+    /// Who answered.
+    pub entry: Arc<Entry>,
     /// Sent back to whoever asked.
     pub response: Response,
     /// To be carried out; the response does not wait for them.
@@ -30,6 +33,6 @@ impl Reception {
         if !answer.observations.is_empty() {
             self.store.commit(entry.intake(received_at, answer.observations)).await?;
         }
-        Ok(Answered { response: answer.response, commands: answer.commands })
+        Ok(Answered { entry, response: answer.response, commands: answer.commands })
     }
 }

@@ -1,7 +1,9 @@
-//! From outside bytes to the ledger: webhooks decoded by their component, committed, and only then answered.
+//! From outside bytes to the ledger: webhooks, pages, connections, decoded by their component, committed, and only then
+//! answered.
 //!
 //! Nothing here knows a sender's format, and nothing is answered before it is committed.
 
+mod connection;
 mod endpoint;
 mod pull;
 mod redact;
@@ -18,6 +20,9 @@ use crate::grants::Granted;
 use crate::model::{Call, Instant, Item, Numbering, Observation, Trust};
 use crate::store::{Committed, Intake, Store, StoreError, Verdict};
 
+pub use connection::{
+    Connections, Phase as ConnectionPhase, Settled, Spec as ConnectionSpec, State as ConnectionState,
+};
 pub use endpoint::Answered;
 pub use pull::read;
 pub use routes::TenantRoutes;

@@ -54,6 +54,9 @@ pub enum Begun {
     Clash(CommandRow),
 }
 
+/// The answer of a command whose hub died.
+const ABANDONED: &str = r#"{"why":"the hub stopped before an answer came"}"#;
+
 impl CommandState {
     const ALL: [CommandState; 5] = [
         CommandState::Running,
@@ -123,9 +126,10 @@ impl Store {
         })
     }
 
-    /// Notes how a command stands.
+    /// Notes how a command ended; what has ended already stays as it is.
     pub async fn end_command(&self, tenant: &str, key: &str, state: CommandState, answer: Option<&str>) -> Result<()> {
-        let sql = "update command set state = $3, answer = $4, updated_at = $5 where tenant = $1 and key = $2";
+        let sql = "update command set state = $3, answer = $4, updated_at = $5
+             where tenant = $1 and key = $2 and state = 'running'";
         let values = args![tenant, key, state.word(), answer, Instant::now()];
         self.db().execute(sql, values).await.map(drop)
     }
@@ -135,5 +139,13 @@ impl Store {
         let sql = "select key, source, name, request, state, answer, asked_at, updated_at from command
              where tenant = $1 and key = $2";
         self.db().fetch(sql, args![tenant, key]).await?.first().map(read).transpose()
+    }
+
+    /// Commands that were begun before this moment and that nobody carries out any more: whoever did has died, and
+    /// whether they happened is unknown. Answers how many there were.
+    pub async fn abandon_commands(&self, before: Instant) -> Result<u64> {
+        let sql = "update command set state = 'unknown', answer = $2, updated_at = $3
+             where state = 'running' and asked_at < $1";
+        self.db().execute(sql, args![before, ABANDONED, Instant::now()]).await
     }
 }

@@ -152,8 +152,18 @@ impl Store {
         let ledger = Ledger { db: db.clone(), events: events.clone(), lanes: lanes.clone(), tally: tally.clone() };
         let ledger = Group::start(ledger, options.queue, options.batch);
         let finisher = Group::start(Finisher { db: db.clone() }, options.queue, options.batch);
+        let alone = lock.is_some();
         let inner = Inner { ledger, finisher, db, seal, events, lanes, tally, _lock: lock };
-        Ok(Store { inner: Arc::new(inner) })
+        let store = Store { inner: Arc::new(inner) };
+        if alone {
+            store.abandon_commands(crate::model::Instant::now()).await?;
+        }
+        Ok(store)
+    }
+
+    /// Whether other nodes may work on the same store.
+    pub fn is_shared(&self) -> bool {
+        self.db().is_postgres()
     }
 
     /// Commits what is waiting, then lets go of the database. Whatever comes later is refused as unavailable.

@@ -117,7 +117,8 @@ impl Communications {
             rest.push(format!("r.source = {}", words.put(source)));
         }
         if let Some(direction) = &self.direction {
-            let found = "coalesce(r.merged -> 'call' -> 'direction' ->> 'v', r.merged -> 'message' -> 'direction' ->> 'v')";
+            let found =
+                "coalesce(r.merged -> 'call' -> 'direction' ->> 'v', r.merged -> 'message' -> 'direction' ->> 'v')";
             rest.push(format!("{found} = {}", words.put(direction)));
         }
         if let Some(outcome) = &self.outcome {
@@ -125,9 +126,8 @@ impl Communications {
             rest.push(format!("{found} = {}", words.put(outcome)));
         }
         if !self.agents.is_empty() {
-            let at = |agent: &String| {
-                format!("r.agents like {} escape '!'", words.put(anywhere(&format!(" {agent} "))))
-            };
+            let at =
+                |agent: &String| format!("r.agents like {} escape '!'", words.put(anywhere(&format!(" {agent} "))));
             rest.push(format!("({})", self.agents.iter().map(at).collect::<Vec<_>>().join(" or ")));
         }
         (!rest.is_empty()).then(|| rest.join(" and "))
@@ -197,7 +197,8 @@ impl Store {
             && let Some((sql, values)) = filter.edges(tenant, after)
         {
             let edges = self.db().fetch(sql, values).await?;
-            edge = edges.iter().map(|row| Ok((row.int(0)?, row.int(1)?))).collect::<Result<Vec<_>>>()?.into_iter().max();
+            edge =
+                edges.iter().map(|row| Ok((row.int(0)?, row.int(1)?))).collect::<Result<Vec<_>>>()?.into_iter().max();
         }
         if let Some(edge) = edge {
             items.retain(|(place, _)| *place >= edge);

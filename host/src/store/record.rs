@@ -139,6 +139,15 @@ impl Store {
         self.listed(filter, after, limit).await
     }
 
+    /// The calls of a source that have not ended, newest first: those that began after `since`, at most `limit`.
+    pub async fn open_calls(&self, tenant: &str, source: &str, since: Instant, limit: u32) -> Result<Vec<Record>> {
+        let filter = of_kind(tenant, Kind::Call)
+            .and("r.source = ?", source)
+            .and("r.at >= ?", since)
+            .and("coalesce(r.merged -> 'call' ->> 'phase', '') <> ?", "ended");
+        Ok(self.listed(filter, None, limit).await?.items)
+    }
+
     /// Records of one kind, newest first.
     pub async fn records(&self, tenant: &str, kind: Kind, after: Option<&str>, limit: u32) -> Result<Page<Record>> {
         self.listed(of_kind(tenant, kind), after, limit).await

@@ -9,5 +9,5 @@ mod live;
 mod people;
 mod popups;
 mod problems;
-mod wire;
 mod recordings;
+mod wire;

@@ -63,7 +63,9 @@ fn ids(page: &Value) -> Vec<&str> {
 async fn a_timeline_for_any_spelling_of_the_number() {
     let hub = Fixture::start().await;
     said(&hub).await;
-    for typed in ["+34600111222", "600111222", "600%20111%20222", "(600)%20111.222", "0034-600-111-222", "tel:+34600111222"] {
+    for typed in
+        ["+34600111222", "600111222", "600%20111%20222", "(600)%20111.222", "0034-600-111-222", "tel:+34600111222"]
+    {
         let (status, page) = hub.get(&format!("/v1/people/{typed}/timeline"), &eva()).await;
         assert_eq!(status, StatusCode::OK, "{page}");
         assert_eq!(ids(&page), ["missed", "message", "outbound", "inbound"], "{typed}");
@@ -228,7 +230,8 @@ async fn a_dialplan_that_dials_whatever_comes_back_gets_nothing_it_should_not_di
         Some(format!("Bearer {}", eva())),
         Some("Bearer x".to_owned()),
     ];
-    let numbers = ["600111222", "1001", "nobody", "%00", "%FF%FE", "..%2F..%2Fetc", "${SHELL(id)}", "1%0A2", &"9".repeat(5000)];
+    let numbers =
+        ["600111222", "1001", "nobody", "%00", "%FF%FE", "..%2F..%2Fetc", "${SHELL(id)}", "1%0A2", &"9".repeat(5000)];
     for door in &doors {
         for number in numbers {
             let mut request = hub.request(Method::GET, &format!("/v1/route/{number}"), None);

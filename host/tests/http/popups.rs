@@ -100,7 +100,8 @@ async fn each_desk_is_told_what_happens_at_it() {
 #[tokio::test]
 async fn resuming_gives_the_same_frames() {
     let hub = Fixture::start().await;
-    let roles = [("supervisor", "eva", ""), ("agent", "ana", ""), ("agent", "luis", ""), ("supervisor", "eva", "agents=1002")];
+    let roles =
+        [("supervisor", "eva", ""), ("agent", "ana", ""), ("agent", "luis", ""), ("supervisor", "eva", "agents=1002")];
     let mut followed = Vec::new();
     for (role, sub, query) in roles {
         followed.push(hub.socket(&format!("?{query}"), &token("acme", role, sub)).await);

@@ -66,7 +66,7 @@ async fn it_says_who_it_is() {
     let descriptor = component.descriptor();
     assert_eq!(descriptor.name, "everything");
     assert_eq!(descriptor.batch, 100);
-    assert_eq!(descriptor.hosts, ["{url}"]);
+    assert_eq!(descriptor.hosts, ["{url}", "{line}"]);
     for ability in [
         Ability::Webhook,
         Ability::Connection,

@@ -54,7 +54,10 @@ async fn the_ringing_comes_at_once_and_the_name_after_it() {
     let again = PbxCall { id: "call-2".to_owned(), from: "600 000 001".to_owned(), ..PbxCall::number(1) };
     world.post(&again.ringing()).await;
     let named = ana.next_of("call.identified").await;
-    assert_eq!((&named["call"]["subject"]["id"], &named["matches"][0]["name"]), (&json!("call-2"), &json!("Inés Ortega")));
+    assert_eq!(
+        (&named["call"]["subject"]["id"], &named["matches"][0]["name"]),
+        (&json!("call-2"), &json!("Inés Ortega"))
+    );
     let page = world.hub.get("/v1/people/0034600000001").await;
     assert_eq!((&page["matches"], &page["complete"]), (&named["matches"], &json!(true)));
     assert_eq!(world.crm.faults().count("query"), asked);
@@ -98,7 +101,8 @@ async fn nobody_waits_for_a_slow_crm_and_its_late_answer_is_kept() {
 async fn a_caller_is_sent_to_whoever_looks_after_them_and_nowhere_on_any_doubt() {
     let world = World::start().await;
     ines(&world);
-    let person = |owner: u64, number: &str| world.crm.world().add("Contacts", owner, &[("lastname", "X"), ("phone", number)]);
+    let person =
+        |owner: u64, number: &str| world.crm.world().add("Contacts", owner, &[("lastname", "X"), ("phone", number)]);
     person(6, "600 00 00 02");
     person(5, "600 00 00 03");
     person(6, "600 00 00 03");

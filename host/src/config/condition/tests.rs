@@ -9,7 +9,14 @@ fn event(kind: &str, item: Item) -> Event {
         kind: kind.into(),
         at: Instant::clamped(1_700_000_000_000),
         tenant: "acme".into(),
-        about: About { record: 1, subject, revision: 3, changed: vec!["phase".into()], desks: AtDesks::default(), item },
+        about: About {
+            record: 1,
+            subject,
+            revision: 3,
+            changed: vec!["phase".into()],
+            desks: AtDesks::default(),
+            item,
+        },
     }
 }
 

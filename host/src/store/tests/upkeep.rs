@@ -186,6 +186,53 @@ both! {
         let row = store.command("acme", "k1").await.unwrap().unwrap();
         assert_eq!((row.state, row.answer.as_deref()), (CommandState::Unknown, Some("{}")));
         assert_eq!(store.command("other", "k1").await.unwrap(), None);
+        store.end_command("acme", "k1", CommandState::Done, None).await.unwrap();
+        assert_eq!(store.command("acme", "k1").await.unwrap().unwrap().state, CommandState::Unknown, "it has ended");
+    }
+
+    async fn a_command_that_nobody_carries_out_any_more_is_unknown(bench) {
+        let store = bench.open().await;
+        store.begin_command("acme", "k1", "pbx", "call.originate", "{}").await.unwrap();
+        store.begin_command("acme", "k2", "pbx", "call.hangup", "{}").await.unwrap();
+        store.end_command("acme", "k2", CommandState::Done, Some("{}")).await.unwrap();
+        assert_eq!(store.abandon_commands(Instant::now().before(LEASE)).await.unwrap(), 0, "still under way");
+        if bench.is_postgres() {
+            assert_eq!(store.abandon_commands(Instant::now().after(LEASE)).await.unwrap(), 1);
+        } else {
+            store.close().await;
+            drop(store);
+        }
+        let store = bench.open().await;
+        let state = async |key: &str| store.command("acme", key).await.unwrap().unwrap().state;
+        assert_eq!((state("k1").await, state("k2").await), (CommandState::Unknown, CommandState::Done));
+    }
+
+    async fn calls_that_have_not_ended_are_found_by_their_source(bench) {
+        let store = bench.open().await;
+        let routes = to("crm");
+        let at = |phase, minutes: u64| {
+            let started_at = Some(Instant::now().before(Duration::from_secs(60 * minutes)));
+            Item::Call(Call { phase: Some(phase), started_at, ..Call::default() })
+        };
+        for (id, item) in [
+            ("rings", at(CallPhase::Ringing, 1)),
+            ("talks", at(CallPhase::Answered, 2)),
+            ("over", at(CallPhase::Ended, 3)),
+            ("old", at(CallPhase::Answered, 600)),
+        ] {
+            let sighting = Observation { id: id.into(), also: vec![], at: None, trust: Trust::Reported, item };
+            store.commit(intake(vec![sighting.clone()], &routes)).await.unwrap();
+            store.commit(Intake { source: "other".into(), ..intake(vec![sighting], &routes) }).await.unwrap();
+        }
+        let found = async |since: u64, limit: u32| {
+            let since = Instant::now().before(Duration::from_secs(60 * since));
+            let source = intake(vec![], &routes).source;
+            let records = store.open_calls("acme", &source, since, limit).await.unwrap();
+            records.into_iter().map(|record| record.subject.id).collect::<Vec<_>>()
+        };
+        assert_eq!(found(60, 10).await, ["rings", "talks"]);
+        assert_eq!(found(60, 1).await, ["rings"]);
+        assert_eq!(found(900, 10).await, ["rings", "talks", "old"]);
     }
 
     async fn what_is_past_its_time_goes(bench) {

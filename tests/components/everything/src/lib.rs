@@ -12,7 +12,7 @@ pub struct Everything;
 impl About for Everything {
     fn describe() -> Descriptor {
         Descriptor {
-            hosts: vec!["{url}".to_owned()],
+            hosts: vec!["{url}".to_owned(), "{line}".to_owned()],
             batch: 100,
             rate: Some(Rate { requests: 1000, per: 1000 }),
             ..descriptor!("Exports every interface of the contract", include_str!("../settings.schema.json"))

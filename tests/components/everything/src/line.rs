@@ -11,6 +11,15 @@ use crate::Everything;
 struct Settings {
     #[serde(default)]
     secret: String,
+    /// Where lines are spoken: `tcp://HOST:PORT`, `tls://HOST:PORT`.
+    #[serde(default = "nowhere")]
+    line: String,
+    /// Milliseconds between two `PING`s; a line that says nothing between two of them is given up.
+    heartbeat: Option<u64>,
+}
+
+fn nowhere() -> String {
+    "tls://pbx.test:5038".to_owned()
 }
 
 /// The body of a webhook.
@@ -54,24 +63,34 @@ fn sighting(id: &str, phase: &str) -> Option<Observation> {
     Some(Observation::of(id, Call { phase: Some(phase), ..Call::default() }))
 }
 
-/// What is known of a connection that speaks lines: `CALL id phase`, `OK id`, `BYE`.
-#[derive(Default)]
+/// What is known of a connection that speaks lines: `CALL id phase`, `OK id`, `NO id why`, `ACK`, `FLOOD`, `BYE`,
+/// `LOCKED`, `CRASH`.
 pub struct Line {
     unread: Vec<u8>,
     waiting: VecDeque<String>,
+    heartbeat: u64,
+    /// Without a heartbeat of its own, silence means nothing.
+    is_strict: bool,
+    heard: bool,
 }
 
 impl Connection for Everything {
     type Session = Line;
 
-    fn target(_host: &dyn Host) -> Result<Address, Failure> {
-        Ok(Address { host: "pbx.test".to_owned(), port: 5038, tls: true })
+    fn target(host: &dyn Host) -> Result<Address, Failure> {
+        let Settings { line, .. } = host.settings_as()?;
+        let wrong = || Failure::Misconfigured(format!("`{line}` is no line"));
+        let (scheme, place) = line.split_once("://").ok_or_else(wrong)?;
+        let (name, port) = place.rsplit_once(':').ok_or_else(wrong)?;
+        Ok(Address { host: name.to_owned(), port: port.parse().map_err(|_| wrong())?, tls: scheme == "tls" })
     }
 }
 
 impl Dialog for Line {
-    fn begin(_host: &dyn Host) -> Self {
-        Self::default()
+    fn begin(host: &dyn Host) -> Self {
+        let heartbeat = host.settings_as().ok().and_then(|settings: Settings| settings.heartbeat);
+        let (unread, waiting) = (Vec::new(), VecDeque::new());
+        Line { unread, waiting, heartbeat: heartbeat.unwrap_or(30_000), is_strict: heartbeat.is_some(), heard: true }
     }
 
     fn handle(&mut self, _host: &dyn Host, _now: Instant, inputs: Vec<Input>) -> Vec<Action> {
@@ -84,18 +103,23 @@ impl Line {
         match input {
             Input::Opened => vec![
                 Action::Send(b"HELLO\n".to_vec()),
-                Action::SetTimer(Timer { number: 1, after: 30_000 }),
+                Action::SetTimer(Timer { number: 1, after: self.heartbeat }),
                 Action::Status("connected".to_owned()),
             ],
             Input::Bytes(bytes) => {
+                self.heard = true;
                 self.unread.extend(bytes);
                 self.lines()
             }
+            Input::Timer(_) if self.is_strict && !std::mem::take(&mut self.heard) => {
+                vec![reconnect("the other side is silent", false)]
+            }
             Input::Timer(number) => {
-                vec![Action::Send(b"PING\n".to_vec()), Action::SetTimer(Timer { number, after: 30_000 })]
+                vec![Action::Send(b"PING\n".to_vec()), Action::SetTimer(Timer { number, after: self.heartbeat })]
             }
             Input::Closed(_) => {
                 self.unread.clear();
+                self.heard = true;
                 let unknown =
                     |command| answer(command, Ok(CommandOutcome::Unknown("the connection is gone".to_owned())));
                 let mut actions = vec![Action::CancelTimer(1)];
@@ -118,24 +142,34 @@ impl Line {
     /// What whole lines say; the rest waits for more bytes.
     fn lines(&mut self) -> Vec<Action> {
         let mut actions = Vec::new();
-        while let Some(end) = self.unread.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = self.unread.drain(..=end).collect();
-            let line = String::from_utf8_lossy(&line);
+        let whole = self.unread.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let whole: Vec<u8> = self.unread.drain(..whole).collect();
+        for line in String::from_utf8_lossy(&whole).lines() {
             match line.split_whitespace().collect::<Vec<_>>()[..] {
                 ["CALL", id, phase] => actions.extend(sighting(id, phase).map(Action::Observe)),
                 ["OK", id] => {
                     self.waiting.retain(|waiting| waiting != id);
                     actions.push(answer(id.to_owned(), Ok(CommandOutcome::Done("{}".to_owned()))));
                 }
-                ["BYE"] => {
-                    let why = "the other side says goodbye".to_owned();
-                    actions.push(Action::Reconnect(Reconnect { why, misconfigured: false }));
+                ["NO", id, ..] => {
+                    self.waiting.retain(|waiting| waiting != id);
+                    let why = line.trim_end().splitn(3, ' ').nth(2).unwrap_or_default().to_owned();
+                    actions.push(answer(id.to_owned(), Err(Failure::rejected("no", why))));
                 }
+                ["ACK"] => actions.push(Action::Send(b"ACK\n".to_vec())),
+                ["FLOOD"] => actions.push(Action::Send(vec![b'.'; 100_000])),
+                ["BYE"] => actions.push(reconnect("the other side says goodbye", false)),
+                ["LOCKED"] => actions.push(reconnect("the other side does not know us", true)),
+                ["CRASH"] => panic!("asked to"),
                 _ => {}
             }
         }
         actions
     }
+}
+
+fn reconnect(why: &str, misconfigured: bool) -> Action {
+    Action::Reconnect(Reconnect { why: why.to_owned(), misconfigured })
 }
 
 fn answer(command: String, result: Result<CommandOutcome, Failure>) -> Action {

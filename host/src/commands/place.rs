@@ -1,0 +1,140 @@
+//! Where a command belongs: the source that can do it, and whether who asks may.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::form::{complete, invalid};
+use super::{Ask, Asker, CommandError, Commands};
+use crate::components::contract::{Ability, Command};
+use crate::intake::Entry;
+use crate::live::Sight;
+use crate::model::{Agent, Kind, Subject};
+
+/// A command and the source that is to carry it out.
+pub(super) struct Place {
+    pub entry: Arc<Entry>,
+    pub command: Command,
+}
+
+impl Commands {
+    /// Finds the source, fills in what goes without saying, and holds it against what who asks may do.
+    pub(super) async fn place(&self, asker: &Asker, ask: &Ask) -> Result<Place, CommandError> {
+        let mut arguments = ask.arguments.clone();
+        if let Some(desk) = &asker.desk {
+            for_oneself(desk, ask, &mut arguments)?;
+        }
+        complete(&ask.name, &arguments)?;
+        let entry = self.source(asker, ask, &arguments).await?;
+        if let Some(desk) = &asker.desk
+            && ask.name != ORIGINATE
+        {
+            self.concerns(asker, desk, &entry, &arguments).await?;
+        }
+        let agent = ask.agent.clone().or_else(|| {
+            let own = || asker.desk.as_ref().and_then(|desk| desk.first().cloned());
+            let extension = text(&arguments, "from").filter(|_| ask.name == ORIGINATE).or_else(own)?;
+            let name = asker.tenant.agent_at(&extension).and_then(|agent| agent.name.clone());
+            Some(Agent { extension: Some(extension), name, user: None })
+        });
+        let command = Command {
+            id: ask.key.clone(),
+            name: ask.name.clone(),
+            agent,
+            arguments: Value::Object(arguments).to_string(),
+        };
+        Ok(Place { entry, command })
+    }
+
+    /// The source that was named; else the one that the call belongs to; else the only one that can.
+    async fn source(
+        &self,
+        asker: &Asker,
+        ask: &Ask,
+        arguments: &Map<String, Value>,
+    ) -> Result<Arc<Entry>, CommandError> {
+        let tenant = &asker.tenant;
+        let able: Vec<Arc<Entry>> =
+            tenant.sources.keys().filter_map(|name| self.reception.entry(&tenant.name, name)).filter(can).collect();
+        let names = |entries: &[Arc<Entry>]| {
+            entries.iter().map(|entry| format!("`{}`", entry.name)).collect::<Vec<_>>().join(", ")
+        };
+        if able.is_empty() {
+            return Err(invalid("/source", "no source of this tenant takes commands"));
+        }
+        if let Some(name) = &ask.source {
+            let found = able.iter().find(|entry| entry.name == *name).cloned();
+            let why = || format!("`{name}` is no source that takes commands; these are: {}", names(&able));
+            return found.ok_or_else(|| invalid("/source", why()));
+        }
+        let mut of_call = Vec::new();
+        if let Some(id) = text(arguments, "call") {
+            for entry in &able {
+                let subject = Subject { source: entry.name.clone(), kind: Kind::Call, id: id.clone() };
+                if self.store.record_of(&tenant.name, &subject).await?.is_some() {
+                    of_call.push(entry.clone());
+                }
+            }
+        }
+        let choice = if of_call.is_empty() { able } else { of_call };
+        match choice.as_slice() {
+            [only] => Ok(only.clone()),
+            several => Err(invalid("/source", format!("several sources could do it, say which: {}", names(several)))),
+        }
+    }
+
+    /// An agent acts on calls of the own desk. Whether there is another one of that id is nobody's business.
+    async fn concerns(
+        &self,
+        asker: &Asker,
+        desk: &Arc<[String]>,
+        entry: &Entry,
+        arguments: &Map<String, Value>,
+    ) -> Result<(), CommandError> {
+        let id = text(arguments, "call").unwrap_or_default();
+        let subject = Subject { source: entry.name.clone(), kind: Kind::Call, id };
+        let record = self.store.record_of(&asker.tenant.name, &subject).await?;
+        match record.is_some_and(|record| Sight::Desk(desk.clone()).sees(&record.item)) {
+            true => Ok(()),
+            false => Err(forbidden("/arguments/call", "no such call concerns your extensions")),
+        }
+    }
+}
+
+const ORIGINATE: &str = "call.originate";
+
+/// What an agent may ask for, and at which telephone.
+fn for_oneself(desk: &[String], ask: &Ask, arguments: &mut Map<String, Value>) -> Result<(), CommandError> {
+    if !ask.name.starts_with("call.") {
+        return Err(forbidden("/name", "an agent gives commands about calls; this one is for supervisors"));
+    }
+    let Some(first) = desk.first() else {
+        return Err(forbidden("", "you have no extension in the tenant's file"));
+    };
+    let member = if ask.name == ORIGINATE { "from" } else { "extension" };
+    match arguments.get(member) {
+        None if ask.name == ORIGINATE => {
+            arguments.insert(member.to_owned(), first.clone().into());
+        }
+        Some(Value::String(asked)) if !desk.contains(asked) => {
+            let why = format!("`{member}` must be one of your own extensions: {}", desk.join(", "));
+            return Err(forbidden(&format!("/arguments/{member}"), why));
+        }
+        None | Some(_) => {}
+    }
+    Ok(())
+}
+
+fn forbidden(field: &str, why: impl Into<String>) -> CommandError {
+    CommandError::Forbidden { field: field.to_owned(), why: why.into() }
+}
+
+fn text(arguments: &Map<String, Value>, name: &str) -> Option<String> {
+    arguments.get(name)?.as_str().map(str::to_owned)
+}
+
+/// Whether a source takes commands.
+fn can(entry: &Arc<Entry>) -> bool {
+    let component = entry.component.component().component();
+    component.abilities().has(Ability::Commands) || component.abilities().has(Ability::Connection)
+}

@@ -1,0 +1,6 @@
+//! Sources behind a socket: the hub's own program, a toy that speaks lines, and a played Asterisk.
+
+mod faults;
+mod line;
+mod nodes;
+mod world;
