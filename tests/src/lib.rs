@@ -3,6 +3,7 @@
 //! A fake refuses what the real system refuses, with the real system's words, and is held to recorded exchanges.
 //! Nothing here is part of the product.
 
+pub mod ami;
 pub mod built;
 pub mod database;
 pub mod hub;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures::StreamExt;
+use futures::{SinkExt, StreamExt};
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -40,6 +40,11 @@ impl Live {
                 other => panic!("not a frame: {other:?}"),
             }
         }
+    }
+
+    /// Says something to the hub.
+    pub async fn say(&mut self, what: &Value) {
+        self.0.send(Message::text(what.to_string())).await.expect("the hub hears it");
     }
 
     /// The next frame of a type, past all others.

@@ -358,9 +358,24 @@ mod tests {
 
     #[test]
     fn a_descriptor_asks_with_the_settings() {
-        let settings = json!({"url": "https://crm.example.com/base", "local": "http://127.0.0.1:8081", "bad": 3});
-        let hosts: Vec<String> = ["{url}", "{local}", "{bad}", "{none}", "api.example.com"].map(String::from).into();
+        let settings = json!({
+            "url": "https://crm.example.com/base", "local": "http://127.0.0.1:8081", "bad": 3, "pbx": "PBX.example.com",
+            "address": "10.0.0.5:5038", "line": "tcp://127.0.0.1:5038", "tls": "tls://pbx.example.com", "wide": "*.example.com",
+            "net": "10.0.0.0/8",
+        });
+        let names = ["url", "local", "bad", "none", "pbx", "address", "line", "tls", "wide", "net"];
+        let mut hosts: Vec<String> = names.map(|name| format!("{{{name}}}")).into();
+        hosts.push("api.example.com".to_owned());
         let shown: Vec<String> = asked(&hosts, &settings).iter().map(Pattern::to_string).collect();
-        assert_eq!(shown, ["crm.example.com:443", "127.0.0.1:8081", "api.example.com"]);
+        let expected = [
+            "crm.example.com:443",
+            "127.0.0.1:8081",
+            "pbx.example.com",
+            "10.0.0.5:5038",
+            "127.0.0.1:5038",
+            "pbx.example.com",
+            "api.example.com",
+        ];
+        assert_eq!(shown, expected);
     }
 }

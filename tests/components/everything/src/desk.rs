@@ -88,7 +88,7 @@ impl Endpoint for Everything {
             "body": String::from_utf8_lossy(&request.body),
         });
         let mut answer = Answer::from(Reply::json(200, &body));
-        if request.path == "/call" {
+        if request.path.ends_with("/call") {
             let call = Call { phase: Some(CallPhase::Ringing), ..Call::default() };
             answer.observations.push(Observation::of("clicked", call));
             answer.commands.push(Command {

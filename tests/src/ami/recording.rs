@@ -1,0 +1,118 @@
+//! Recordings of real servers: what was said, when, and what a good log of it says.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::message::{lines, value};
+
+/// The folder of the recordings, from the workspace's.
+const RECORDINGS: &str = "sources/ami/tests/recordings";
+
+/// The versions that were recorded, as folders.
+pub const VERSIONS: [&str; 2] = ["asterisk-16", "asterisk-22"];
+
+/// A recorded scenario.
+#[derive(Clone, Debug)]
+pub struct Recording {
+    /// The scenario.
+    pub name: String,
+    /// The folder.
+    pub version: String,
+    /// What a good log of it says.
+    pub expected: Value,
+    pub(super) frames: Vec<Frame>,
+}
+
+/// What happened at a time.
+#[derive(Clone, Debug)]
+pub(super) struct Frame {
+    pub at: Duration,
+    pub what: What,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum What {
+    /// An event came.
+    Event(Vec<u8>),
+    /// The client was told which channels are up.
+    List(Vec<Vec<(String, String)>>),
+    /// The client had this done for the first time here.
+    Originate(String),
+    /// The connection went away.
+    Close,
+    /// It was there again.
+    Open,
+}
+
+fn folder(version: &str) -> PathBuf {
+    let workspace = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+    workspace.join(RECORDINGS).join(version)
+}
+
+impl Recording {
+    /// One scenario of a version.
+    ///
+    /// # Panics
+    /// When there is none: a test cannot go on without it.
+    pub fn load(version: &str, name: &str) -> Self {
+        let read = |ending: &str| {
+            let path = folder(version).join(format!("{name}{ending}"));
+            std::fs::read(&path).unwrap_or_else(|why| panic!("{}: {why}", path.display()))
+        };
+        let (bytes, timing) = (read(".ami"), read(".timing.jsonl"));
+        let parsed = |line: &str| serde_json::from_str::<Value>(line).expect("a line of JSON");
+        let timing: Vec<Value> = String::from_utf8_lossy(&timing).lines().map(parsed).collect();
+        let expected = serde_json::from_slice(&read(".expected.json")).expect("JSON");
+        Recording { name: name.to_owned(), version: version.to_owned(), expected, frames: frames(&bytes, &timing) }
+    }
+
+    /// All scenarios of a version that have calls.
+    pub fn all(version: &str) -> Vec<Self> {
+        let entries = std::fs::read_dir(folder(version)).unwrap_or_else(|why| panic!("recordings of {version}: {why}"));
+        let names = entries.flatten().filter_map(|entry| {
+            entry.file_name().to_string_lossy().strip_suffix(".expected.json").map(str::to_owned)
+        });
+        let mut names: Vec<String> = names.filter(|name| name != "z_protocol").collect();
+        names.sort();
+        names.iter().map(|name| Self::load(version, name)).collect()
+    }
+}
+
+fn frames(bytes: &[u8], timing: &[Value]) -> Vec<Frame> {
+    let own: Vec<String> = timing.iter().filter_map(|line| value(line["data"].as_str()?.as_bytes(), "ActionID")).collect();
+    let last = timing.iter().rposition(|line| line["kind"] == "open").unwrap_or_default();
+    let (mut frames, mut list) = (Vec::new(), Vec::new());
+    for (position, line) in timing.iter().enumerate() {
+        let at = Duration::from_secs_f64(line["t_ms"].as_f64().unwrap_or_default() / 1000.0);
+        let mut push = |what| frames.push(Frame { at, what });
+        match line["kind"].as_str() {
+            Some("open") if position > 1 => push(What::Open),
+            Some("close") if position < last => push(What::Close),
+            Some("send") => {
+                let sent = line["data"].as_str().unwrap_or_default().as_bytes();
+                if value(sent, "Action").as_deref() == Some("Originate") {
+                    push(What::Originate(value(sent, "ActionID").unwrap_or_default()));
+                }
+            }
+            Some("frame") => {
+                let number = |name: &str| line[name].as_u64().and_then(|number| usize::try_from(number).ok()).unwrap_or(0);
+                let message = &bytes[number("offset")..number("offset") + number("len")];
+                match value(message, "Event").as_deref() {
+                    Some("FullyBooted") | None => {}
+                    Some("CoreShowChannel") => {
+                        list.push(lines(message).filter(|(name, _)| !["Event", "ActionID"].contains(&name.as_str())).collect());
+                    }
+                    Some("CoreShowChannelsComplete") => push(What::List(std::mem::take(&mut list))),
+                    // What was said in answer to the client of that time. The end of an `Originate` goes to everybody.
+                    Some(kind) if kind != "OriginateResponse" && value(message, "ActionID").is_some_and(|id| own.contains(&id)) => {}
+                    Some(_) if message.starts_with(b"Event:") => push(What::Event(message.to_vec())),
+                    Some(_) => {}
+                }
+            }
+            _ => {}
+        }
+    }
+    frames
+}
