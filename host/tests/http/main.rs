@@ -3,6 +3,7 @@
 
 mod api;
 mod auth;
+mod commands;
 mod fan_out;
 mod fixture;
 mod live;
