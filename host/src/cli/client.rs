@@ -62,20 +62,35 @@ impl Client {
 
     /// `GET`
     pub async fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Value, Failure> {
-        self.ask(reqwest::Method::GET, path, query).await
+        self.ask(reqwest::Method::GET, path, query, None).await
     }
 
     /// `POST` without a body.
     pub async fn post(&self, path: &str, query: &[(&str, String)]) -> Result<Value, Failure> {
-        self.ask(reqwest::Method::POST, path, query).await
+        self.ask(reqwest::Method::POST, path, query, None).await
     }
 
-    async fn ask(&self, method: reqwest::Method, path: &str, query: &[(&str, String)]) -> Result<Value, Failure> {
+    /// `POST` of JSON.
+    pub async fn send(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        self.ask(reqwest::Method::POST, path, &[], Some(body)).await
+    }
+
+    async fn ask(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        query: &[(&str, String)],
+        body: Option<&Value>,
+    ) -> Result<Value, Failure> {
         let mut url = url::Url::parse(&format!("{}{path}", self.base))?;
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
         let request = self.http.request(method, url).bearer_auth(&self.token).timeout(Duration::from_secs(30));
+        let request = match body {
+            Some(body) => request.json(body),
+            None => request,
+        };
         let response = request.send().await.map_err(|why| {
             if why.is_connect() {
                 format!("no hub answers at {}: is it running? (`cordboard serve`, or --url)", self.base)

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod call;
 mod check;
 mod client;
 mod components;
@@ -48,6 +49,8 @@ enum Command {
     People(people::Arguments),
     /// Show sources, and how their connections stand
     Sources(sources::Arguments),
+    /// Ring an extension and connect it with a number
+    Call(call::Arguments),
     /// Show components, or look into a .wasm file
     Components(components::Arguments),
     /// Print a completion script for your shell
@@ -81,6 +84,7 @@ pub fn main() -> ExitCode {
             Command::Deliveries(arguments) => deliveries::run(&config, &arguments).await,
             Command::People(arguments) => people::run(&config, &arguments).await,
             Command::Sources(arguments) => sources::run(&config, &arguments).await,
+            Command::Call(arguments) => call::run(&config, &arguments).await,
             Command::Components(arguments) => components::run(&config, &arguments).await,
             Command::Completions { shell } => {
                 clap_complete::generate(shell, &mut Arguments::command(), "cordboard", &mut std::io::stdout());
