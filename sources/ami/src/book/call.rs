@@ -1,0 +1,283 @@
+//! One logical call.
+
+use cordboard_sdk::records;
+use cordboard_sdk::records::Direction;
+
+use super::channel::Side;
+use super::leg::{Ending, Leg};
+use super::moves::Move;
+use crate::settings::{Place, Plan};
+
+/// Telephones of one call that are kept.
+const LEGS: usize = 200;
+/// Recordings of one call that are kept.
+const RECORDINGS: usize = 16;
+
+/// Somebody at one side.
+#[derive(Clone, Debug, Default)]
+pub struct Who {
+    /// As the PBX tells it; absent when withheld.
+    pub number: Option<String>,
+    /// The display name.
+    pub name: Option<String>,
+    /// When it is one of the tenant's own.
+    pub extension: Option<String>,
+}
+
+/// Why this part of a call began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Part {
+    /// The call itself began.
+    #[default]
+    Start,
+    /// Somebody answered.
+    Answer,
+    /// The call was moved.
+    Move,
+}
+
+/// One logical call.
+#[derive(Debug, Default)]
+pub struct Call {
+    /// Tells this call from another at the same place in memory.
+    pub serial: u64,
+    /// The subject's id.
+    pub id: String,
+    /// Further ids of it.
+    pub also: Vec<String>,
+    /// Its channels, gone ones too.
+    pub channels: Vec<usize>,
+    /// How many of them live.
+    pub live: usize,
+    /// The channel that it began with.
+    pub root: Option<usize>,
+    /// It was begun by the PBX (an Originate): the first telephone that rings is that of who places the call.
+    pub placed: bool,
+    /// It is to be reported: somebody is on it.
+    pub visible: bool,
+    /// A part of it was not seen.
+    pub repaired: bool,
+    /// It was under way when it was first seen: its beginning is not known.
+    pub joined: bool,
+    /// It was reported by a session before this one.
+    pub inherited: bool,
+    /// Who calls.
+    pub caller: Who,
+    /// Where the caller stands, when the caller's channel has been seen.
+    pub caller_place: Option<Place>,
+    /// The caller does not show a number.
+    pub anonymous: bool,
+    /// The number first dialled.
+    pub callee: Option<String>,
+    /// How sure that number is: a surer one replaces it.
+    pub callee_surety: u8,
+    /// The own number or trunk.
+    pub line: Option<String>,
+    /// The queue.
+    pub queue: Option<String>,
+    /// The caller waits in the queue.
+    pub in_queue: bool,
+    /// The caller gave up in the queue.
+    pub abandoned: bool,
+    /// The caller reached voicemail.
+    pub voicemail: bool,
+    /// The caller's channel was answered by something.
+    pub up: bool,
+    /// Where the first leg led.
+    pub first_leg: Option<Place>,
+    /// When it began.
+    pub started: Option<u64>,
+    /// Since when a telephone rings.
+    pub ringing: Option<u64>,
+    /// A person has answered.
+    pub answered: bool,
+    /// When.
+    pub answered_at: Option<u64>,
+    /// The extension of who answered first.
+    pub answered_by: Option<String>,
+    /// The extension that talked last.
+    pub last_party: Option<String>,
+    /// It is over.
+    pub ended: bool,
+    /// When.
+    pub ended_at: Option<u64>,
+    /// Telephones that were called.
+    pub legs: Vec<Leg>,
+    /// Where it was moved.
+    pub moves: Vec<Move>,
+    /// A move that waits for its first sign.
+    pub pending: Option<Move>,
+    /// The number of the part that goes on.
+    pub part: u32,
+    /// Why it began.
+    pub part_of: Part,
+    /// Who hung up, and whether the own channels said so.
+    pub hung_up: Option<(Side, bool)>,
+    /// This Asterisk tells who hung up: then it was the PBX itself when nobody did.
+    pub knows_hangups: bool,
+    /// Q.850 cause of the first channel.
+    pub cause: Option<u16>,
+    /// How a call went that the PBX could not even begin.
+    pub refused: Option<&'static str>,
+    /// Milliseconds on hold so far.
+    pub held: u64,
+    /// Since when it is on hold.
+    pub held_since: Option<u64>,
+    /// It was on hold at some time.
+    pub was_held: bool,
+    /// Paths of recordings.
+    pub recordings: Vec<String>,
+    /// The number that an outside caller dialled, as the dialplan keeps it.
+    pub did: Option<String>,
+    /// What was reported.
+    pub reported: records::Call,
+    /// Ids beside the first that were reported.
+    pub reported_also: usize,
+    /// When it was reported last, by the calls' clock.
+    pub last_at: u64,
+    /// In the list of calls to look at.
+    pub changed: bool,
+}
+
+impl Call {
+    /// Takes a number for the callee when it is surer than the one that is known.
+    pub fn dialled(&mut self, number: Option<String>, surety: u8) {
+        if let Some(number) = number
+            && (self.callee.is_none() || surety > self.callee_surety)
+        {
+            self.callee = Some(number);
+            self.callee_surety = surety;
+        }
+    }
+
+    /// The leg of a channel, the latest one.
+    pub fn leg(&mut self, channel: usize) -> Option<&mut Leg> {
+        self.legs.iter_mut().rev().find(|leg| leg.channel == channel)
+    }
+
+    /// One more leg.
+    pub fn push(&mut self, leg: Leg) {
+        if self.legs.len() < LEGS {
+            self.legs.push(leg);
+        }
+    }
+
+    /// One more recording.
+    pub fn recorded(&mut self, path: String) {
+        if self.recordings.len() < RECORDINGS && !path.is_empty() && !self.recordings.contains(&path) {
+            self.recordings.push(path);
+        }
+    }
+
+    /// The next part begins.
+    pub fn next_part(&mut self, why: Part) {
+        self.part += 1;
+        self.part_of = why;
+        self.hung_up = None;
+    }
+
+    /// A person of this extension (absent: somebody outside) talks.
+    pub fn answer(&mut self, extension: Option<String>, at: Option<u64>) {
+        if self.answered {
+            if extension.is_some() {
+                self.last_party.clone_from(&extension);
+            }
+        } else {
+            self.answered = true;
+            self.answered_at = at;
+            self.answered_by.clone_from(&extension);
+            self.last_party = extension;
+        }
+        if let Some(last) = self.moves.last_mut()
+            && last.answered != Some(true)
+            && last.kind != "park"
+        {
+            last.answered = Some(true);
+        }
+        self.next_part(Part::Answer);
+    }
+
+    /// The call is on hold from now on, or not any more.
+    pub fn hold(&mut self, on: bool, at: u64) {
+        match (on, self.held_since) {
+            (true, None) => {
+                self.held_since = Some(at);
+                self.was_held = true;
+            }
+            (false, Some(since)) => {
+                self.held += at.saturating_sub(since);
+                self.held_since = None;
+            }
+            _ => {}
+        }
+    }
+
+    /// Which way it goes, as far as one can tell by now.
+    pub fn direction(&self, plan: &Plan) -> Option<Direction> {
+        let by_number = || {
+            let callee = self.callee.as_ref()?;
+            let inside = plan.is_internal(callee) || callee.starts_with(['*', '#']);
+            Some(if inside { Direction::Internal } else { Direction::Outbound })
+        };
+        match self.caller_place.as_ref()? {
+            Place::Trunk(_) if self.placed => Some(Direction::Outbound),
+            Place::Trunk(_) => Some(Direction::Inbound),
+            _ => match &self.first_leg {
+                Some(Place::Trunk(_)) => Some(Direction::Outbound),
+                Some(_) => Some(Direction::Internal),
+                None if self.queue.is_some() => Some(Direction::Internal),
+                None => by_number(),
+            },
+        }
+    }
+
+    /// The extension whose call it is: who placed it, or who answered.
+    pub fn agent(&self) -> Option<&str> {
+        self.caller.extension.as_deref().or(self.answered_by.as_deref())
+    }
+
+    /// How it went, as far as that is certain.
+    pub fn outcome(&self, direction: Option<Direction>) -> Option<&'static str> {
+        if self.answered {
+            return Some("answered");
+        }
+        if !self.ended || self.ended_at.is_none() {
+            return None;
+        }
+        if self.refused.is_some() {
+            return self.refused;
+        }
+        if self.voicemail {
+            return Some("voicemail");
+        }
+        let by_caller = matches!(self.hung_up, Some((Side::Caller, _)));
+        if self.abandoned || self.in_queue && by_caller {
+            return Some("abandoned");
+        }
+        let called = self.legs.iter().filter(|leg| leg.side == Side::Callee && leg.ending != Some(Ending::Forwarded));
+        let best = called.map(Leg::fate).min().or_else(|| {
+            // Of a call that the PBX began perhaps only the first telephone was tried.
+            self.placed.then(|| self.legs.iter().map(Leg::fate).min()).flatten()
+        });
+        if let Some(best) = best {
+            return Some(match best {
+                super::leg::Fate::NoAnswer => "no-answer",
+                super::leg::Fate::Declined => "declined",
+                super::leg::Fate::Busy => "busy",
+                super::leg::Fate::Failed => "failed",
+            });
+        }
+        if self.placed {
+            return Some("failed");
+        }
+        match (self.up, by_caller) {
+            (true, true) if direction != Some(Direction::Internal) => Some("abandoned"),
+            (true, false) if direction == Some(Direction::Inbound) => Some("no-answer"),
+            // An extension that heard an announcement, or its own voicemail.
+            (true, _) => None,
+            (false, true) => Some("abandoned"),
+            (false, false) if self.cause == Some(17) => Some("busy"),
+            (false, false) => Some("failed"),
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Calls that are moved: transfers, redirects, forwarding, parking, pick-up.
+
+use super::Book;
+use super::call::Part;
+use super::channel::Side;
+use super::leg::Ending;
+use crate::message::Chan;
+use crate::settings::Place;
+use crate::text;
+
+/// Moves of one call that are kept.
+const MOVES: usize = 100;
+
+/// A move of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Move {
+    /// As the contract calls it.
+    pub kind: &'static str,
+    /// When.
+    pub at: u64,
+    /// Who moved it.
+    pub by: Option<String>,
+    /// Where to.
+    pub to: Option<String>,
+    /// Whether anybody answered there.
+    pub answered: Option<bool>,
+}
+
+impl Book {
+    /// A move has shown itself.
+    pub(super) fn moved(&mut self, call: usize, what: Move) {
+        let call = &mut self.calls[call];
+        if call.moves.len() < MOVES {
+            call.moves.push(what);
+        }
+        call.next_part(Part::Move);
+    }
+
+    /// A move that was announced has its first effect.
+    pub(super) fn settle(&mut self, call: usize) -> bool {
+        match self.calls[call].pending.take() {
+            Some(pending) => {
+                self.moved(call, pending);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Who is at a channel, in words: the extension, or the number.
+    pub(super) fn label(&self, chan: &Chan<'_>) -> Option<String> {
+        let known = self.find(chan).map(|index| &self.channels[index].place);
+        match known {
+            Some(Place::Extension(extension)) => Some(extension.clone()),
+            Some(Place::Trunk(_)) => text::number(chan.number),
+            _ => self.plan.extension_of(chan.name).or_else(|| text::number(chan.number)),
+        }
+    }
+
+    /// A blind transfer. It is not told before its first effect: a transfer to a parking place is parking.
+    pub(super) fn blind(&mut self, by: &Chan<'_>, who: &Chan<'_>, to: &[u8], at: u64) {
+        let Some(index) = self.find(who).or_else(|| self.find(by)) else { return };
+        let call = self.channels[index].call;
+        let to = text::known(to).map(|to| text::short(to, 80));
+        let by = self.label(by);
+        self.calls[call].pending = Some(Move { kind: "blind", at, by, to, answered: None });
+        self.calls[call].hung_up = None;
+        self.touch(call);
+    }
+
+    /// An attended transfer: what is left of the second call goes on in the first.
+    pub(super) fn attended(&mut self, first: &Chan<'_>, second: &Chan<'_>, who: &Chan<'_>, target: &Chan<'_>, at: u64) {
+        let (Some(kept), Some(left)) = (self.find(who).or_else(|| self.find(first)), self.find(second)) else { return };
+        let (call, other) = (self.channels[kept].call, self.channels[left].call);
+        let by = self.label(first);
+        let target_index = self.find(target);
+        let replaced = self.find(first).map_or(Side::Callee, |index| self.channels[index].side);
+        let mut to = match target_index {
+            Some(index) if self.channels[index].is_party() => self.label(target),
+            // The consulted telephone stands behind a Local channel: its extension is in the name.
+            _ => self.plan.extension_of(target.name),
+        };
+        let mut answered = target_index.is_some_and(|index| self.channels[index].state == super::channel::UP);
+        if call != other {
+            if to.is_none() {
+                to.clone_from(&self.calls[other].callee);
+            }
+            answered |= self.calls[other].answered;
+            self.merge_rest(other, call, left, replaced, at);
+        }
+        let last = to.clone().filter(|to| self.plan.is_internal(to));
+        self.moved(call, Move { kind: "attended", at, by, to, answered: Some(answered) });
+        if answered && last.is_some() {
+            self.calls[call].last_party = last;
+        }
+        self.touch(call);
+    }
+
+    /// All of a call but one channel goes over to another call.
+    pub(super) fn merge_rest(&mut self, from: usize, to: usize, but: usize, side: Side, at: u64) {
+        let moving: Vec<usize> =
+            self.calls[from].channels.iter().copied().filter(|index| *index != but && !self.channels[*index].gone).collect();
+        for index in moving {
+            let channel = &mut self.channels[index];
+            channel.side = side;
+            self.hand_over(index, to);
+            if let Some(leg) = self.calls[from].leg(index) {
+                leg.ending = Some(Ending::Moved);
+                leg.stopped.get_or_insert(at);
+            }
+        }
+        self.touch(from);
+        if self.calls[from].live == 0 {
+            self.finish(from, at);
+        }
+    }
+
+    /// A channel belongs to another call from now on.
+    pub(super) fn hand_over(&mut self, index: usize, to: usize) {
+        let from = std::mem::replace(&mut self.channels[index].call, to);
+        let live = usize::from(!self.channels[index].gone);
+        self.calls[from].channels.retain(|other| *other != index);
+        self.calls[from].live -= live;
+        self.calls[to].channels.push(index);
+        self.calls[to].live += live;
+    }
+
+    /// A call was parked.
+    pub(super) fn parked(&mut self, who: &Chan<'_>, by: &Chan<'_>, interface: &[u8], at: u64) {
+        let Some(index) = self.find(who) else { return };
+        let call = self.channels[index].call;
+        let announced = self.calls[call].pending.take().and_then(|pending| pending.by);
+        let by = announced.or_else(|| self.plan.extension_of(interface)).or_else(|| self.label(by));
+        self.moved(call, Move { kind: "park", at, by, to: None, answered: None });
+        self.touch(call);
+    }
+
+    /// A parked call was fetched.
+    pub(super) fn unparked(&mut self, who: &Chan<'_>, by: &Chan<'_>) {
+        let Some(index) = self.find(who) else { return };
+        let call = self.channels[index].call;
+        let to = self.label(by);
+        if let Some(park) = self.calls[call].moves.iter_mut().rev().find(|one| one.kind == "park") {
+            park.to.clone_from(&to);
+            park.answered = Some(true);
+        }
+        let last = to.filter(|to| self.plan.is_internal(to));
+        if last.is_some() {
+            self.calls[call].last_party = last;
+        }
+        self.touch(call);
+    }
+
+    /// Nobody fetched a parked call.
+    pub(super) fn park_over(&mut self, who: &Chan<'_>) {
+        let Some(index) = self.find(who) else { return };
+        let call = self.channels[index].call;
+        if let Some(park) = self.calls[call].moves.iter_mut().rev().find(|one| one.kind == "park") {
+            park.answered.get_or_insert(false);
+        }
+        // It goes back to who parked it: that is no redirect.
+        self.calls[call].next_part(Part::Move);
+        self.touch(call);
+    }
+
+    /// Somebody takes a call that rings elsewhere.
+    pub(super) fn picked_up(&mut self, by: &Chan<'_>, target: &Chan<'_>, at: u64) {
+        let Some(index) = self.find(target) else { return };
+        let call = self.channels[index].call;
+        let who = self.label(by);
+        self.moved(call, Move { kind: "pickup", at, by: who.clone(), to: who, answered: None });
+        self.touch(call);
+    }
+
+    /// A telephone sends its calls elsewhere.
+    pub(super) fn forwarded(&mut self, call: usize, by: Option<String>, forward: &[u8], at: u64) {
+        let forward = &forward[memchr::memrchr(b'/', forward).map_or(0, |slash| slash + 1)..];
+        let forward = &forward[..memchr::memchr(b'@', forward).unwrap_or(forward.len())];
+        let to = text::known(forward).map(|to| text::short(to, 80));
+        self.moved(call, Move { kind: "forward", at, by, to, answered: None });
+    }
+
+    /// Whether dialling on from this channel is a redirect: the call was somewhere, nobody hung up, no transfer was
+    /// told, and yet it goes on elsewhere.
+    pub(super) fn is_redirect(&self, call: usize, from: usize, side: Side) -> bool {
+        let call = &self.calls[call];
+        if call.in_queue || call.joined && call.legs.is_empty() {
+            return false;
+        }
+        let caller = self.channels[from].side;
+        if matches!(call.hung_up, Some((by, _)) if by != caller) {
+            return false;
+        }
+        let mut legs = call.legs.iter().filter(|leg| leg.part == call.part && leg.side == side);
+        match call.part_of {
+            Part::Answer => legs.next().is_none() && call.legs.iter().any(|leg| leg.side == side),
+            Part::Start | Part::Move => {
+                let mut last = None;
+                for leg in legs {
+                    if leg.is_open() {
+                        return false;
+                    }
+                    last = Some(leg.ending);
+                }
+                last == Some(Some(Ending::Cancelled))
+            }
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! After a connect: what the PBX says is under way, against what is known here.
+
+use cordboard_sdk::abilities::Unfinished;
+use cordboard_sdk::records::{self, CallPhase, Item};
+
+use super::call::{Call, Who};
+use super::channel::{Side, UP};
+use super::{Book, KEY};
+use crate::message::Chan;
+use crate::settings::Place;
+
+/// A channel of the PBX's list.
+#[derive(Clone, Copy, Debug)]
+pub struct Listed<'a> {
+    /// The channel.
+    pub chan: Chan<'a>,
+    /// Milliseconds since it was made.
+    pub age: u64,
+    /// The bridge it is in.
+    pub bridge: &'a [u8],
+    /// What it does in the dialplan; `AppDial` is a telephone that was called.
+    pub application: &'a [u8],
+}
+
+impl Book {
+    /// Takes up calls that a session before this one left open. What of them goes on is for the list to say.
+    pub fn inherit(&mut self, unfinished: Vec<Unfinished>) {
+        for Unfinished { id, item } in unfinished {
+            let Item::Call(record) = item else { continue };
+            if self.by_id.contains_key(id.as_bytes()) || self.calls.len() >= super::CALLS || id.len() > KEY {
+                continue;
+            }
+            self.serial += 1;
+            let key = id.split('@').next().unwrap_or_default().as_bytes().into();
+            let call = self.calls.insert(Call::inherited(id, record, self.serial));
+            self.by_id.insert(key, call);
+        }
+    }
+
+    /// Nothing is confirmed any more: the connection was lost.
+    pub fn doubt(&mut self) {
+        for (_, channel) in &mut self.channels {
+            channel.confirmed = false;
+        }
+    }
+
+    /// The PBX lists a channel.
+    pub fn listed(&mut self, listed: &Listed<'_>, at: u64) {
+        let chan = &listed.chan;
+        let known = self.find(chan).is_some();
+        let Some(index) = self.adopt(chan, at) else { return };
+        let call = self.channels[index].call;
+        let started = at.saturating_sub(listed.age);
+        let state = &mut self.calls[call];
+        if state.joined && !state.inherited {
+            state.started = Some(state.started.map_or(started, |known| known.min(started)));
+        }
+        if known {
+            return;
+        }
+        // Who was called, when the beginning was missed.
+        if listed.application.eq_ignore_ascii_case(b"AppDial") || listed.application.eq_ignore_ascii_case(b"AppQueue") {
+            self.channels[index].side = Side::Callee;
+        }
+        if !listed.bridge.is_empty() {
+            let members = self.bridges.entry(listed.bridge.into()).or_default();
+            members.push(index);
+            self.channels[index].bridge = Some(listed.bridge.into());
+        }
+        if state_is_up(chan) && self.channels[index].side == Side::Callee {
+            self.channels[index].state = UP;
+        }
+        self.touch(call);
+    }
+
+    /// The list is complete: what it does not name is over, and what it names together talks.
+    pub fn list_complete(&mut self, at: u64) {
+        let mut over = Vec::new();
+        let mut joined = Vec::new();
+        for (index, call) in &self.calls {
+            let live = |channel: &&usize| !self.channels[**channel].gone && self.channels[**channel].confirmed;
+            if call.ended {
+                continue;
+            }
+            if !call.channels.iter().any(|channel| live(&channel)) {
+                over.push(index);
+            } else if call.joined {
+                joined.push(index);
+            }
+        }
+        for call in over {
+            self.vanish(call, at);
+        }
+        let lost: Vec<usize> = self
+            .channels
+            .iter()
+            .filter(|(_, channel)| !channel.gone && !channel.confirmed)
+            .map(|(index, _)| index)
+            .collect();
+        for index in lost {
+            // The call goes on without this one.
+            self.channels[index].gone = true;
+            self.leave(index);
+            let call = &mut self.calls[self.channels[index].call];
+            call.live -= 1;
+            call.repaired = true;
+            if let Some(leg) = call.leg(index)
+                && leg.ending.is_none()
+            {
+                leg.ending = Some(super::leg::Ending::Over);
+            }
+        }
+        for call in joined {
+            self.seen_together(call);
+        }
+    }
+
+    /// The PBX was started anew since the connection was lost: every call of before is over, nobody knows since when.
+    pub fn restarted(&mut self, at: u64) {
+        self.give_up_unheard(at);
+    }
+
+    /// The PBX goes down now, and every call with it.
+    pub fn shut_down(&mut self, at: u64) {
+        let all: Vec<usize> = self.calls.iter().filter(|(_, call)| !call.ended).map(|(index, _)| index).collect();
+        for call in all {
+            if self.calls[call].channels.is_empty() {
+                self.vanish(call, at);
+                continue;
+            }
+            for index in self.calls[call].channels.clone() {
+                self.channels[index].gone = true;
+                self.leave(index);
+            }
+            self.calls[call].live = 0;
+            self.calls[call].knows_hangups = true;
+            self.finish(call, at);
+        }
+    }
+
+    /// Calls that no list has confirmed and of which nothing was heard: there is no right to ask for the list.
+    pub fn give_up_unheard(&mut self, at: u64) {
+        let unheard = |call: &Call| {
+            !call.ended && !call.channels.iter().any(|index| self.channels[*index].confirmed)
+        };
+        let all: Vec<usize> = self.calls.iter().filter(|(_, call)| unheard(call)).map(|(index, _)| index).collect();
+        for call in all {
+            self.vanish(call, at);
+        }
+    }
+
+    /// Whether there are calls of which nothing was heard since the last connect.
+    pub fn has_unheard(&self) -> bool {
+        self.calls.iter().any(|(_, call)| {
+            !call.ended && !call.channels.iter().any(|index| self.channels[*index].confirmed)
+        })
+    }
+
+    /// A call that was under way when it was first seen: who is on it, and whether they talk.
+    fn seen_together(&mut self, call: usize) {
+        let talking = |index: &usize| {
+            let channel = &self.channels[*index];
+            !channel.gone && channel.is_party() && channel.state == UP
+        };
+        let parties: Vec<usize> = self.calls[call].channels.iter().copied().filter(talking).collect();
+        let bridged = |index: &usize| {
+            let bridge = self.channels[*index].bridge.as_deref();
+            bridge.is_some_and(|bridge| {
+                self.bridges.get(bridge).is_some_and(|members| members.iter().any(|member| member != index))
+            })
+        };
+        let caller = parties.iter().copied().find(|index| self.channels[*index].side == Side::Caller);
+        let callee = parties.iter().copied().find(|index| self.channels[*index].side == Side::Callee && bridged(index));
+        let state = &mut self.calls[call];
+        if let Some(callee) = callee {
+            let channel = &self.channels[callee];
+            state.first_leg.get_or_insert_with(|| channel.place.clone());
+            if !state.answered {
+                state.answer(channel.extension().map(str::to_owned), None);
+            }
+        }
+        state.visible |= caller.is_some() || callee.is_some();
+        self.touch(call);
+    }
+}
+
+fn state_is_up(chan: &Chan<'_>) -> bool {
+    crate::message::state(chan.state) == Some(UP)
+}
+
+impl Call {
+    /// A call as a session before this one reported it.
+    fn inherited(id: String, record: records::Call, serial: u64) -> Self {
+        let party = |party: &Option<cordboard_sdk::vocabulary::Party>| {
+            party.as_ref().map_or_else(Who::default, |party| Who {
+                number: party.number.as_ref().map(|number| number.raw.clone()),
+                name: party.name.clone(),
+                extension: party.agent.as_ref().and_then(|agent| agent.extension.clone()),
+            })
+        };
+        let caller = party(&record.caller);
+        let callee = party(&record.callee).number;
+        let inbound = record.direction == Some(records::Direction::Inbound);
+        let outbound = record.direction == Some(records::Direction::Outbound);
+        let caller_place = match (&caller.extension, inbound) {
+            (Some(extension), false) => Some(Place::Extension(extension.clone())),
+            (_, true) => Some(Place::Trunk(String::new())),
+            _ => None,
+        };
+        let first_leg = match (outbound, record.direction) {
+            (true, _) => Some(Place::Trunk(String::new())),
+            (_, Some(records::Direction::Internal)) => Some(Place::Extension(String::new())),
+            _ => None,
+        };
+        let is = |name: &str| record.attributes.iter().any(|(known, value)| known == name && value == "true");
+        Call {
+            serial,
+            placed: is("click-to-call"),
+            anonymous: is("anonymous"),
+            visible: true,
+            repaired: true,
+            joined: true,
+            inherited: true,
+            caller_place,
+            first_leg,
+            callee_surety: if callee.is_some() { 9 } else { 0 },
+            callee,
+            line: record.line.as_ref().map(|line| line.raw.clone()),
+            queue: record.queue.clone(),
+            started: record.started_at,
+            ringing: record.phase.map(|_| 0),
+            answered: record.phase >= Some(CallPhase::Answered),
+            answered_at: record.answered_at,
+            answered_by: record.agent.as_ref().and_then(|agent| agent.extension.clone()).filter(|_| inbound),
+            caller,
+            last_at: 1,
+            reported: record,
+            id,
+            ..Call::default()
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Bytes in pieces of any size to whole messages.
+//!
+//! A message ends with an empty line; lines end with CR LF and with nothing else, for a lone CR may stand inside a
+//! value. Extra empty lines between messages are passed over. The first line of a connection is the banner, which no
+//! empty line follows. Whatever comes, no more is kept than one message within the bounds.
+
+use memchr::{memchr, memmem};
+
+/// Bytes of a line, at most. The longest seen are lists of codecs and dial strings of some kilobytes.
+const LINE: usize = 64 << 10;
+/// Bytes of a message, at most.
+const MESSAGE: usize = 1 << 20;
+/// Lines of a message, at most.
+const LINES: usize = 10_000;
+/// Bytes of a banner, at most.
+const BANNER: usize = 1 << 10;
+/// Messages of this length or less are within the bounds of lines and their number anyway.
+const HARMLESS: usize = 16 << 10;
+
+const END: &[u8] = b"\r\n\r\n";
+/// How the output of a command ended before Asterisk 14; empty lines may stand before it.
+const END_OF_OUTPUT: &[u8] = b"--END COMMAND--\r\n\r\n";
+const OUTPUT: &[u8] = b"Response: Follows\r\n";
+
+/// What is cut out of the stream.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Piece<'a> {
+    /// The first line of a connection.
+    Banner(&'a [u8]),
+    /// A message without the empty line that ends it.
+    Message(&'a [u8]),
+}
+
+/// Cuts a stream into messages.
+#[derive(Default)]
+pub struct Framer {
+    bytes: Vec<u8>,
+    /// Where the next message begins.
+    at: usize,
+    /// Up to where no end was found.
+    searched: usize,
+    greeted: bool,
+}
+
+impl Framer {
+    /// Takes in what came. Call [`Self::next`] until it gives nothing, before more comes.
+    pub fn push(&mut self, bytes: Vec<u8>) {
+        if self.at == self.bytes.len() {
+            self.bytes = bytes;
+        } else {
+            self.bytes.drain(..self.at);
+            self.bytes.extend_from_slice(&bytes);
+        }
+        self.searched = self.searched.saturating_sub(self.at);
+        self.at = 0;
+    }
+
+    /// The next whole piece. An error says why the connection is to be dropped.
+    pub fn next(&mut self) -> Result<Option<Piece<'_>>, String> {
+        while self.bytes[self.at..].starts_with(b"\r\n") {
+            self.at += 2;
+        }
+        let Some(end) = self.end()? else { return Ok(None) };
+        let start = self.at;
+        if !self.greeted {
+            self.greeted = true;
+            self.at = end + 2;
+            return Ok(Some(Piece::Banner(&self.bytes[start..end])));
+        }
+        self.at = end + END.len();
+        self.searched = self.at;
+        let message = &self.bytes[start..end];
+        check(message)?;
+        Ok(Some(Piece::Message(message)))
+    }
+
+    /// Where the piece that begins here ends, if it does.
+    fn end(&mut self) -> Result<Option<usize>, String> {
+        let rest = &self.bytes[self.at..];
+        if !self.greeted {
+            return match memmem::find(rest, b"\r\n") {
+                Some(end) if end <= BANNER => Ok(Some(self.at + end)),
+                None if rest.len() <= BANNER => Ok(None),
+                _ => Err("the other side does not greet as Asterisk's manager does: its first line has no end".to_owned()),
+            };
+        }
+        let searched = self.searched.max(self.at);
+        let from = searched.saturating_sub(END.len() - 1).max(self.at);
+        let mut end = memmem::find(&self.bytes[from..], END).map(|end| from + end);
+        if end.is_some() && rest.len() >= OUTPUT.len() && rest[..OUTPUT.len()].eq_ignore_ascii_case(OUTPUT) {
+            end = memmem::find(rest, END_OF_OUTPUT).map(|end| self.at + end + END_OF_OUTPUT.len() - END.len());
+        }
+        if end.is_none() {
+            self.searched = self.bytes.len();
+            check(rest)?;
+        }
+        Ok(end)
+    }
+}
+
+/// Whether a message, whole or not, is within the bounds.
+fn check(message: &[u8]) -> Result<(), String> {
+    if message.len() <= HARMLESS {
+        return Ok(());
+    }
+    if message.len() > MESSAGE {
+        return Err(format!("a message of more than {MESSAGE} bytes came: it was not read to its end"));
+    }
+    let (mut rest, mut lines) = (message, 0);
+    loop {
+        let line = memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
+        lines += 1;
+        if line > LINE {
+            return Err(format!("a line of more than {LINE} bytes came: it was not read to its end"));
+        }
+        if lines > LINES {
+            return Err(format!("a message of more than {LINES} lines came: it was not read to its end"));
+        }
+        rest = &rest[line..];
+        if rest.is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn pieces(chunks: &[&[u8]]) -> Result<Vec<Vec<u8>>, String> {
+        let mut framer = Framer::default();
+        let mut found = Vec::new();
+        for chunk in chunks {
+            framer.push(chunk.to_vec());
+            while let Some(piece) = framer.next()? {
+                found.push(match piece {
+                    Piece::Banner(line) => [b"! ", line].concat(),
+                    Piece::Message(message) => message.to_vec(),
+                });
+            }
+        }
+        Ok(found)
+    }
+
+    const STREAM: &[u8] = b"Asterisk Call Manager/5.0.4\r\nResponse: Success\r\nMessage: a: b\r\n\r\n\r\n\r\nEvent: X\r\nA: 1\r2\r\nB: \r\n\r\nResponse: Follows\r\nPrivilege: Command\r\none\n\r\n\r\ntwo\n--END COMMAND--\r\n\r\nEvent: Y\r\n\r\n";
+
+    #[test]
+    fn a_stream_falls_into_its_messages() {
+        let found = pieces(&[STREAM]).expect("within bounds");
+        let expected: [&[u8]; 5] = [
+            b"! Asterisk Call Manager/5.0.4",
+            b"Response: Success\r\nMessage: a: b",
+            b"Event: X\r\nA: 1\r2\r\nB: ",
+            b"Response: Follows\r\nPrivilege: Command\r\none\n\r\n\r\ntwo\n--END COMMAND--",
+            b"Event: Y",
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn what_has_no_end_is_refused_and_not_kept() {
+        let why = pieces(&[b"Asterisk\r\n", &[b'a'; 70_000]]).expect_err("a line");
+        assert!(why.contains("a line of more than"), "{why}");
+        let line = [&[b'a'; 1000][..], b"\r\n"].concat();
+        let many: Vec<&[u8]> = std::iter::once(&b"Asterisk\r\n"[..]).chain((0..2000).map(|_| &line[..])).collect();
+        assert!(pieces(&many).expect_err("a message").contains("a message of more than 1048576 bytes"));
+        let short: Vec<&[u8]> = std::iter::once(&b"Asterisk\r\n"[..]).chain((0..20_000).map(|_| &b"a\r\n"[..])).collect();
+        assert!(pieces(&short).expect_err("lines").contains("lines came"));
+        assert!(pieces(&[&[b'x'; 2000]]).expect_err("no banner").contains("does not greet"));
+    }
+
+    proptest! {
+        #[test]
+        fn chunks_do_not_matter(cuts in proptest::collection::vec(0..STREAM.len(), 0..20)) {
+            let mut cuts = cuts;
+            cuts.extend([0, STREAM.len()]);
+            cuts.sort_unstable();
+            let chunks: Vec<&[u8]> = cuts.windows(2).map(|pair| &STREAM[pair[0]..pair[1]]).collect();
+            prop_assert_eq!(pieces(&chunks), pieces(&[STREAM]));
+        }
+
+        #[test]
+        fn garbage_does_no_harm(bytes in proptest::collection::vec(prop_oneof![Just(b'\r'), Just(b'\n'), Just(b':'), any::<u8>()], 0..400)) {
+            let whole = pieces(&[&bytes]);
+            let each: Vec<&[u8]> = bytes.chunks(1).collect();
+            prop_assert_eq!(pieces(&each), whole);
+        }
+    }
+}

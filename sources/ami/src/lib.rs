@@ -1,0 +1,45 @@
+//! A source that follows the calls of an Asterisk through its manager interface.
+//!
+//! The way of a byte: `frame` cuts messages, `message` reads their lines, `event` and `older` say what happened in one
+//! vocabulary for all versions of Asterisk, `book` joins what happened to one record for each logical call, and
+//! `session` holds the conversation together. `commands` goes the other way. Nothing here does input or output: the hub
+//! owns the socket, the timers and the clock.
+
+mod book;
+mod clock;
+mod commands;
+mod device;
+mod event;
+mod frame;
+mod login;
+mod message;
+mod older;
+mod outgoing;
+mod session;
+mod settings;
+mod text;
+
+use cordboard_sdk::prelude::*;
+
+pub use session::Session;
+
+use settings::{Plan, SCHEMA};
+
+/// The component.
+pub struct Ami;
+
+impl About for Ami {
+    fn describe() -> Descriptor {
+        descriptor!("Calls and commands through Asterisk's manager interface", SCHEMA)
+    }
+}
+
+impl Connection for Ami {
+    type Session = Session;
+
+    fn target(host: &dyn Host) -> Result<Address, Failure> {
+        Plan::new(host.settings()).map(|plan| plan.address()).map_err(Failure::misconfigured)
+    }
+}
+
+cordboard_sdk::export!(Ami: about, connection);

@@ -1,0 +1,190 @@
+//! One message: names and values in the order they came.
+
+use memchr::{memchr, memmem};
+
+/// Where a line's name and value stand.
+#[derive(Clone, Copy, Debug)]
+pub struct Line {
+    start: u32,
+    colon: u32,
+    value: u32,
+    end: u32,
+}
+
+/// A message's lines. Names are compared without case, and may repeat.
+#[derive(Clone, Copy)]
+pub struct Message<'a> {
+    bytes: &'a [u8],
+    lines: &'a [Line],
+}
+
+/// The fields that Asterisk tells of a channel, whatever the event and the prefix of their names. Empty: not told.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Chan<'a> {
+    /// `PJSIP/1001-0000002a`.
+    pub name: &'a [u8],
+    /// The channel's key.
+    pub uid: &'a [u8],
+    /// The key of the oldest channel that it is tied to. Asterisk 1.8 and later, and there not in all events.
+    pub linked: &'a [u8],
+    /// Number or word, see [`state`].
+    pub state: &'a [u8],
+    /// The number of who is at that end.
+    pub number: &'a [u8],
+    /// The name of who is at that end.
+    pub caller_name: &'a [u8],
+    /// The number of who is at the other end.
+    pub connected: &'a [u8],
+    /// Where in the dialplan it is.
+    pub context: &'a [u8],
+    /// Where in the context it is: at first what was dialled.
+    pub exten: &'a [u8],
+}
+
+/// The value that follows `Event: ` or another first name, and the name.
+pub fn first_line(message: &[u8]) -> (&[u8], &[u8]) {
+    let end = memmem::find(message, b"\r\n").unwrap_or(message.len());
+    match memchr(b':', &message[..end]) {
+        Some(colon) => (&message[..colon], message[colon + 1..end].trim_ascii()),
+        None => (&message[..end], b""),
+    }
+}
+
+/// The value of a line somewhere in a message, without looking at the others. `line` is `\r\nName: `.
+pub fn peek<'a>(message: &'a [u8], line: &[u8]) -> Option<&'a [u8]> {
+    let start = memmem::rfind(message, line)? + line.len();
+    let rest = &message[start..];
+    Some(&rest[..memmem::find(rest, b"\r\n").unwrap_or(rest.len())])
+}
+
+impl<'a> Message<'a> {
+    /// Finds the lines; `lines` is used again for each message.
+    pub fn read(bytes: &'a [u8], lines: &'a mut Vec<Line>) -> Self {
+        lines.clear();
+        let mut start = 0;
+        while start < bytes.len() {
+            let end = end_of_line(bytes, start);
+            if let Some(colon) = memchr(b':', &bytes[start..end]) {
+                let colon = start + colon;
+                let value = if bytes.get(colon + 1) == Some(&b' ') { colon + 2 } else { colon + 1 };
+                let at = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+                lines.push(Line { start: at(start), colon: at(colon), value: at(value.min(end)), end: at(end) });
+            }
+            start = end + 2;
+        }
+        Self { bytes, lines }
+    }
+
+    fn pair(&self, line: &Line) -> (&'a [u8], &'a [u8]) {
+        (&self.bytes[line.start as usize..line.colon as usize], &self.bytes[line.value as usize..line.end as usize])
+    }
+
+    /// The first value of this name.
+    pub fn find(&self, name: &str) -> Option<&'a [u8]> {
+        let same = |line: &&Line| {
+            (line.colon - line.start) as usize == name.len()
+                && self.bytes[line.start as usize..line.colon as usize].eq_ignore_ascii_case(name.as_bytes())
+        };
+        self.lines.iter().find(same).map(|line| self.pair(line).1)
+    }
+
+    /// The first value of this name; empty when there is none.
+    pub fn get(&self, name: &str) -> &'a [u8] {
+        self.find(name).unwrap_or_default()
+    }
+
+    /// What is told of the channel whose fields have this prefix.
+    pub fn chan(&self, prefix: &str) -> Chan<'a> {
+        let mut chan = Chan::default();
+        let (mut word, mut caller, mut extension): (&[u8], &[u8], &[u8]) = (b"", b"", b"");
+        for line in self.lines {
+            let (name, value) = self.pair(line);
+            let Some((before, rest)) = name.split_at_checked(prefix.len()) else { continue };
+            if !before.eq_ignore_ascii_case(prefix.as_bytes()) {
+                continue;
+            }
+            let is = |field: &str| rest.eq_ignore_ascii_case(field.as_bytes());
+            // The length tells most of them apart.
+            let slot = match rest.len() {
+                5 if is("Exten") => &mut chan.exten,
+                5 if is("State") => &mut word,
+                7 if is("Channel") => &mut chan.name,
+                7 if is("Context") => &mut chan.context,
+                8 if is("Uniqueid") => &mut chan.uid,
+                8 if is("Linkedid") => &mut chan.linked,
+                8 if is("CallerID") => &mut caller,
+                9 if is("Extension") => &mut extension,
+                11 if is("CallerIDNum") => &mut chan.number,
+                12 if is("ChannelState") => &mut chan.state,
+                12 if is("CallerIDName") => &mut chan.caller_name,
+                16 if is("ConnectedLineNum") => &mut chan.connected,
+                _ => continue,
+            };
+            if slot.is_empty() {
+                *slot = value;
+            }
+        }
+        if chan.state.is_empty() {
+            chan.state = word;
+        }
+        if chan.number.is_empty() {
+            chan.number = caller;
+        }
+        if chan.exten.is_empty() {
+            chan.exten = extension;
+        }
+        chan
+    }
+}
+
+fn end_of_line(bytes: &[u8], start: usize) -> usize {
+    let mut from = start;
+    while let Some(at) = memchr(b'\n', &bytes[from..]) {
+        let at = from + at;
+        if at > start && bytes[at - 1] == b'\r' {
+            return at - 1;
+        }
+        from = at + 1;
+    }
+    bytes.len()
+}
+
+/// The number of a channel's state, which Asterisk 1.4 writes as a word.
+pub fn state(bytes: &[u8]) -> Option<u8> {
+    if let [digit @ b'0'..=b'9'] = bytes {
+        return Some(digit - b'0');
+    }
+    const WORDS: [&str; 8] = ["Down", "Rsrvd", "OffHook", "Dialing", "Ring", "Ringing", "Up", "Busy"];
+    let at = WORDS.iter().position(|word| bytes.eq_ignore_ascii_case(word.as_bytes()))?;
+    u8::try_from(at).ok()
+}
+
+/// A whole number, when the bytes are one.
+pub fn integer(bytes: &[u8]) -> Option<u64> {
+    std::str::from_utf8(bytes.trim_ascii()).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_values() {
+        let bytes = b"Event: X\r\nchannel:PJSIP/1-1\r\nCallerIDName: a: \\\"b\r<c>\r\nEmpty: \r\nRTPAUDIOQOS:   x\r\nno colon\r\nDestChannel: PJSIP/2-1\r\nDestUniqueID: 1.2\r\nUniqueid: 1.1\r\nUniqueid: 9";
+        let mut lines = Vec::new();
+        let message = Message::read(bytes, &mut lines);
+        assert_eq!(message.get("callerIDname"), b"a: \\\"b\r<c>");
+        assert_eq!((message.find("Empty"), message.find("Absent")), (Some(&b""[..]), None));
+        assert_eq!(message.get("RTPAUDIOQOS"), b"  x");
+        let (own, dest) = (message.chan(""), message.chan("Dest"));
+        assert_eq!((own.name, own.uid), (&b"PJSIP/1-1"[..], &b"1.1"[..]));
+        assert_eq!((dest.name, dest.uid), (&b"PJSIP/2-1"[..], &b"1.2"[..]));
+        assert_eq!(first_line(bytes), (&b"Event"[..], &b"X"[..]));
+        assert_eq!(peek(bytes, b"\r\nUniqueid: "), Some(&b"9"[..]));
+    }
+
+    #[test]
+    fn states_are_numbers_or_words() {
+        assert_eq!((state(b"5"), state(b"Ringing"), state(b"up"), state(b"")), (Some(5), Some(5), Some(6), None));
+    }
+}

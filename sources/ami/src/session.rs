@@ -1,0 +1,525 @@
+//! One connection to one Asterisk: login, boot, what is under way, keeping alive; and the calls, which live on when the
+//! connection does not.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use cordboard_sdk::prelude::*;
+
+use crate::book::{Book, Listed};
+use crate::clock::Clock;
+use crate::commands::Asked;
+use crate::event::{self, Event, Interest};
+use crate::frame::{Framer, Piece};
+use crate::login;
+use crate::message::{Line, Message, first_line, peek};
+use crate::outgoing::{Outgoing, action_id};
+use crate::settings::{Login, Plan};
+use crate::text;
+
+/// Timers by their numbers.
+mod timer {
+    /// Is the PBX still there?
+    pub const KEEPALIVE: u32 = 1;
+    /// The login, or the boot after it, takes too long.
+    pub const LOGIN: u32 = 2;
+    /// A call's grace is over.
+    pub const CALLS: u32 = 3;
+    /// Calls that nobody confirms are given up.
+    pub const UNHEARD: u32 = 4;
+}
+
+/// How long a login may take. Asterisk lets a wrong password wait for a second. Milliseconds.
+const LOGIN_TIME: u64 = 15_000;
+/// How long to wait for the news that Asterisk has booted: users without the read class `system` never get it.
+const BOOT_TIME: u64 = 5_000;
+/// How long a call is believed in that was under way before the connection was lost, when no list can be had.
+const UNHEARD_TIME: u64 = 2 * 3_600_000;
+/// Actions whose answers are waited for.
+const WAITING: usize = 1_000;
+
+/// How far the connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Down,
+    LoggingIn,
+    Booting,
+    Ready,
+}
+
+/// What an answer is waited for.
+pub(crate) enum Waiting {
+    Startup,
+    Channels,
+    Ping,
+    Filter(String),
+    Command(Asked),
+}
+
+/// One connection's state.
+pub struct Session(Result<Box<Work>, String>);
+
+/// A session whose settings are good.
+pub(crate) struct Work {
+    pub(crate) plan: Rc<Plan>,
+    pub(crate) book: Book,
+    clock: Clock,
+    framer: Framer,
+    lines: Vec<Line>,
+    stage: Stage,
+    /// The next action's number.
+    next: u64,
+    pub(crate) waiting: HashMap<u64, Waiting>,
+    /// What was shown last.
+    shown: String,
+    /// When anything came last, by the hub's clock.
+    heard: u64,
+    /// A ping is out.
+    pinged: bool,
+    /// When Asterisk was started, in its own words.
+    started: Option<String>,
+    /// When the connection was lost.
+    lost: Option<u64>,
+    /// For when the timer of calls is set.
+    calls_timer: Option<u64>,
+    pub(crate) out: Vec<Action>,
+}
+
+impl Dialog for Session {
+    fn begin(host: &dyn Host) -> Self {
+        Session(Plan::new(host.settings()).map(|plan| Box::new(Work::new(Rc::new(plan)))))
+    }
+
+    fn handle(&mut self, host: &dyn Host, now: Instant, inputs: Vec<Input>) -> Vec<Action> {
+        match &mut self.0 {
+            Ok(work) => work.handle(host, now, inputs),
+            Err(why) => inputs.into_iter().filter_map(|input| misconfigured(input, why)).collect(),
+        }
+    }
+}
+
+fn misconfigured(input: Input, why: &str) -> Option<Action> {
+    match input {
+        Input::Opened => Some(Action::Reconnect(Reconnect { why: why.to_owned(), misconfigured: true })),
+        Input::Command(command) => {
+            let result = Err(Failure::misconfigured(why));
+            Some(Action::Answer(CommandAnswer { command: command.id, result }))
+        }
+        _ => None,
+    }
+}
+
+impl Work {
+    fn new(plan: Rc<Plan>) -> Self {
+        Self {
+            book: Book::new(plan.clone()),
+            plan,
+            clock: Clock::default(),
+            framer: Framer::default(),
+            lines: Vec::new(),
+            stage: Stage::Down,
+            next: 1,
+            waiting: HashMap::new(),
+            shown: String::new(),
+            heard: 0,
+            pinged: false,
+            started: None,
+            lost: None,
+            calls_timer: None,
+            out: Vec::new(),
+        }
+    }
+
+    fn handle(&mut self, host: &dyn Host, now: Instant, inputs: Vec<Input>) -> Vec<Action> {
+        self.clock.set(now, self.book.is_busy());
+        for input in inputs {
+            match input {
+                Input::Unfinished(unfinished) => self.book.inherit(unfinished),
+                Input::Opened => self.opened(now),
+                Input::Bytes(bytes) => self.bytes(host, now, bytes),
+                Input::Timer(number) => self.timer(number, now),
+                Input::Closed(why) => self.closed(&why),
+                Input::Command(command) => self.command(host, command),
+                Input::Other(_) => {}
+            }
+        }
+        self.report();
+        let evicted = self.book.take_evicted();
+        if evicted > 0 {
+            host.warn(format!("more calls at once than can be kept: {evicted} of them are not followed any more"));
+        }
+        self.set_calls_timer();
+        std::mem::take(&mut self.out)
+    }
+
+    /// The time for calls.
+    pub(crate) fn now(&self) -> u64 {
+        self.clock.now()
+    }
+
+    fn opened(&mut self, now: u64) {
+        self.framer = Framer::default();
+        self.clock.forget();
+        self.waiting.clear();
+        (self.heard, self.pinged) = (now, false);
+        self.stage = Stage::LoggingIn;
+        match self.plan.login {
+            Login::Plain => {
+                let plan = self.plan.clone();
+                self.act("Login", |action| action.with("Username", &plan.username).with("Secret", &plan.password));
+            }
+            Login::Md5 => {
+                self.act("Challenge", |action| action.with("AuthType", "MD5"));
+            }
+        }
+        self.set_timer(timer::LOGIN, LOGIN_TIME);
+        self.set_timer(timer::KEEPALIVE, self.plan.keepalive);
+        self.show("logging in");
+    }
+
+    fn closed(&mut self, why: &str) {
+        if self.stage == Stage::Ready || self.stage == Stage::Booting {
+            self.lost.get_or_insert(self.clock.now());
+        }
+        self.stage = Stage::Down;
+        for number in [timer::KEEPALIVE, timer::LOGIN] {
+            self.out.push(Action::CancelTimer(number));
+        }
+        self.framer = Framer::default();
+        self.book.doubt();
+        self.connection_lost(why);
+    }
+
+    fn bytes(&mut self, host: &dyn Host, now: u64, bytes: Vec<u8>) {
+        if self.stage == Stage::Down {
+            return;
+        }
+        (self.heard, self.pinged) = (now, false);
+        // Pieces borrow the framer, and what they say changes everything else.
+        let mut framer = std::mem::take(&mut self.framer);
+        let mut lines = std::mem::take(&mut self.lines);
+        framer.push(bytes);
+        loop {
+            match framer.next() {
+                Ok(Some(Piece::Message(message))) => self.message(host, message, &mut lines),
+                Ok(Some(Piece::Banner(banner))) => self.banner(banner),
+                Ok(None) => break,
+                Err(why) => {
+                    self.reconnect(why, false);
+                    break;
+                }
+            }
+            if self.stage == Stage::Down {
+                break;
+            }
+        }
+        if self.stage != Stage::Down {
+            self.framer = framer;
+        }
+        self.lines = lines;
+    }
+
+    fn banner(&mut self, banner: &[u8]) {
+        if !banner.starts_with(b"Asterisk Call Manager") {
+            let banner = text::short(banner, 60);
+            self.reconnect(
+                format!("{}:{} is no manager interface of Asterisk: it greets with `{banner}`", self.plan.host, self.plan.port),
+                true,
+            );
+        }
+    }
+
+    fn message(&mut self, host: &dyn Host, raw: &[u8], lines: &mut Vec<Line>) {
+        let (name, value) = first_line(raw);
+        if name.eq_ignore_ascii_case(b"Event") {
+            self.event(host, value, raw, lines);
+        } else if name.eq_ignore_ascii_case(b"Response") {
+            let message = Message::read(raw, lines);
+            self.response(host, value, &message);
+        }
+    }
+
+    fn event(&mut self, host: &dyn Host, name: &[u8], raw: &[u8], lines: &mut Vec<Line>) {
+        let wanted = match event::interest(name) {
+            Interest::Whole => true,
+            Interest::Variable => {
+                peek(raw, b"\r\nVariable: ").is_some_and(|variable| self.plan.variable(variable).is_some())
+            }
+            Interest::Application => self.book.wants_extensions() || self.tells(raw),
+            Interest::Nothing => {
+                self.own_event(host, name, raw, lines);
+                false
+            }
+        };
+        if !wanted {
+            return;
+        }
+        let message = Message::read(raw, lines);
+        let at = self.clock.of(&message);
+        let book = &mut self.book;
+        event::decode(name, &message, |event: Event<'_>| book.take(&event, at));
+        let out = &mut self.out;
+        self.book.report(at, |observation| out.push(Action::Observe(observation)));
+    }
+
+    /// Whether a step in the dialplan says something about its call.
+    fn tells(&self, raw: &[u8]) -> bool {
+        let Some(application) = peek(raw, b"\r\nApplication: ") else { return false };
+        if application.eq_ignore_ascii_case(b"Set") {
+            let data = peek(raw, b"\r\nAppData: ").unwrap_or_default();
+            let name = &data[..memchr::memchr(b'=', data).unwrap_or(0)];
+            return self.plan.variable(name.trim_ascii()).is_some();
+        }
+        event::telling(application)
+    }
+
+    /// Events about the connection and what was asked over it.
+    fn own_event(&mut self, host: &dyn Host, name: &[u8], raw: &[u8], lines: &mut Vec<Line>) {
+        match name {
+            b"FullyBooted" => {
+                if self.stage == Stage::Booting {
+                    self.booted();
+                }
+            }
+            b"Shutdown" => {
+                self.book.shut_down(self.clock.now());
+                self.report();
+                self.show("Asterisk is shutting down");
+            }
+            b"CoreShowChannel" => {
+                let message = Message::read(raw, lines);
+                let listed = Listed {
+                    chan: message.chan(""),
+                    age: login::duration(message.get("Duration")),
+                    bridge: message.get("BridgeId"),
+                    application: message.get("Application"),
+                };
+                self.book.listed(&listed, self.clock.now());
+            }
+            b"CoreShowChannelsComplete" => self.list_complete(),
+            b"OriginateResponse" => {
+                let message = Message::read(raw, lines);
+                self.originated(host, &message);
+            }
+            _ => {}
+        }
+    }
+
+    fn response(&mut self, host: &dyn Host, verdict: &[u8], message: &Message<'_>) {
+        let words = || text::short(message.get("Message"), 300);
+        let good = verdict.eq_ignore_ascii_case(b"Success");
+        if self.stage == Stage::LoggingIn {
+            // Nothing else was asked: whatever answers, answers the login.
+            if !good {
+                return self.login_refused(&words());
+            }
+            if let Some(challenge) = message.find("Challenge") {
+                let plan = self.plan.clone();
+                let key = login::key(challenge, &plan.password);
+                let login = |action: Outgoing| {
+                    action.with("AuthType", "MD5").with("Username", &plan.username).with("Key", &key)
+                };
+                self.act("Login", login);
+                return;
+            }
+            return self.logged_in();
+        }
+        let Some(waiting) = action_id(message.get("ActionID")).and_then(|id| Some((id, self.waiting.remove(&id)?))) else {
+            return;
+        };
+        let (id, waiting) = waiting;
+        match waiting {
+            Waiting::Startup => {
+                if good {
+                    let word = |name| text::short(message.get(name), 40);
+                    self.started_at(format!("{} {}", word("CoreStartupDate"), word("CoreStartupTime")));
+                }
+            }
+            Waiting::Channels => {
+                if !good {
+                    self.no_list(&words());
+                }
+            }
+            Waiting::Ping => {}
+            Waiting::Filter(filter) => {
+                if !good {
+                    host.warn(format!("Asterisk refuses the filter `{filter}`: {}", words()));
+                }
+            }
+            Waiting::Command(asked) => self.answered(id, asked, good, &words()),
+        }
+    }
+
+    fn login_refused(&mut self, words: &str) {
+        let why = format!("the login of `{}` is refused: {words}", self.plan.username);
+        let wrong = words.to_ascii_lowercase();
+        let misconfigured = wrong.contains("authentication failed") || wrong.contains("permission denied") || wrong.contains("authtype");
+        self.show(&why);
+        self.reconnect(why, misconfigured);
+    }
+
+    fn logged_in(&mut self) {
+        self.stage = Stage::Booting;
+        self.show("logged in, waiting for Asterisk to boot");
+        for filter in self.plan.filters.clone() {
+            let id = self.act("Filter", |action| action.with("Operation", "Add").with("Filter", &filter));
+            self.wait(id, Waiting::Filter(filter));
+        }
+        self.set_timer(timer::LOGIN, BOOT_TIME);
+    }
+
+    /// Asterisk is up: ask what is under way.
+    fn booted(&mut self) {
+        self.stage = Stage::Ready;
+        self.out.push(Action::CancelTimer(timer::LOGIN));
+        self.show("logged in");
+        let id = self.act("CoreStatus", |action| action);
+        self.wait(id, Waiting::Startup);
+        let id = self.act("CoreShowChannels", |action| action);
+        self.wait(id, Waiting::Channels);
+        if self.book.has_unheard() {
+            self.set_timer(timer::UNHEARD, UNHEARD_TIME);
+        }
+        self.read_missed();
+    }
+
+    /// Asterisk was started at this moment, in its own words: when it is another than before, all calls are over.
+    fn started_at(&mut self, started: String) {
+        let before = self.started.replace(started);
+        if before.is_some() && before != self.started {
+            self.book.restarted(self.clock.now());
+            self.report();
+        }
+    }
+
+    fn list_complete(&mut self) {
+        self.book.list_complete(self.clock.now());
+        self.out.push(Action::CancelTimer(timer::UNHEARD));
+        self.report();
+    }
+
+    fn no_list(&mut self, words: &str) {
+        self.show(&format!("logged in; no right to list channels: {words}"));
+        if self.book.has_unheard() {
+            self.set_timer(timer::UNHEARD, UNHEARD_TIME);
+        }
+    }
+
+    /// What happened while the connection was down is read from the CDR database.
+    fn read_missed(&mut self) {
+        let Some(since) = self.lost.take() else { return };
+        if !self.plan.cdr {
+            return;
+        }
+        let until = self.clock.now();
+        self.out.push(Action::Start(Job {
+            id: format!("cdr-{since}-{until}"),
+            kind: "cdr".to_owned(),
+            parameters: serde_json::json!({ "since": since, "until": until }).to_string(),
+        }));
+    }
+
+    fn timer(&mut self, number: u32, now: u64) {
+        match number {
+            timer::KEEPALIVE => self.keep_alive(now),
+            timer::LOGIN if self.stage == Stage::LoggingIn => {
+                self.reconnect(format!("no answer to the login within {} s", LOGIN_TIME / 1000), false);
+            }
+            timer::LOGIN if self.stage == Stage::Booting => self.booted(),
+            timer::CALLS => {
+                self.calls_timer = None;
+                self.book.forget_old(self.clock.now());
+            }
+            timer::UNHEARD => {
+                self.book.give_up_unheard(self.clock.now());
+                self.report();
+            }
+            _ => {}
+        }
+    }
+
+    /// An idle PBX sends nothing, and a dead link looks the same.
+    fn keep_alive(&mut self, now: u64) {
+        if self.stage == Stage::Down {
+            return;
+        }
+        let silence = now.saturating_sub(self.heard);
+        if silence < self.plan.keepalive {
+            self.set_timer(timer::KEEPALIVE, self.plan.keepalive - silence);
+        } else if self.pinged {
+            self.reconnect(format!("no answer to a ping within {} s", self.plan.keepalive / 1000), false);
+        } else {
+            if self.stage != Stage::LoggingIn {
+                let id = self.act("Ping", |action| action);
+                self.wait(id, Waiting::Ping);
+                self.pinged = true;
+            }
+            self.set_timer(timer::KEEPALIVE, self.plan.keepalive);
+        }
+    }
+
+    /// Drops the connection. The hub says when it is gone.
+    fn reconnect(&mut self, why: String, misconfigured: bool) {
+        if self.stage == Stage::Ready || self.stage == Stage::Booting {
+            self.lost.get_or_insert(self.clock.now());
+        }
+        self.stage = Stage::Down;
+        self.out.push(Action::Reconnect(Reconnect { why, misconfigured }));
+    }
+
+    /// Sends an action and gives its number. What a setting may hold was looked at before.
+    pub(crate) fn act(&mut self, name: &str, fill: impl FnOnce(Outgoing) -> Outgoing) -> u64 {
+        let id = self.next;
+        self.next += 1;
+        if let Ok(bytes) = fill(Outgoing::new(name, id)).bytes() {
+            self.out.push(Action::Send(bytes));
+        }
+        id
+    }
+
+    /// Keeps in mind what an action was sent for.
+    pub(crate) fn wait(&mut self, id: u64, what: Waiting) {
+        if self.waiting.len() >= WAITING
+            && let Some(oldest) = self.waiting.iter().filter(|(_, one)| !matches!(one, Waiting::Command(_))).map(|(id, _)| *id).min()
+        {
+            self.waiting.remove(&oldest);
+        }
+        self.waiting.insert(id, what);
+    }
+
+    /// Whether commands can be sent.
+    pub(crate) fn is_ready(&self) -> bool {
+        matches!(self.stage, Stage::Ready | Stage::Booting)
+    }
+
+    pub(crate) fn report(&mut self) {
+        let out = &mut self.out;
+        self.book.report(self.clock.now(), |observation| out.push(Action::Observe(observation)));
+    }
+
+    fn show(&mut self, what: &str) {
+        if self.shown != what {
+            what.clone_into(&mut self.shown);
+            self.out.push(Action::Status(what.to_owned()));
+        }
+    }
+
+    fn set_timer(&mut self, number: u32, after: u64) {
+        self.out.push(Action::SetTimer(Timer { number, after }));
+    }
+
+    fn set_calls_timer(&mut self) {
+        let deadline = self.book.deadline();
+        if deadline == self.calls_timer {
+            return;
+        }
+        self.calls_timer = deadline;
+        match deadline {
+            Some(deadline) => {
+                let after = deadline.saturating_sub(self.clock.now()).max(1);
+                self.set_timer(timer::CALLS, after);
+            }
+            None => self.out.push(Action::CancelTimer(timer::CALLS)),
+        }
+    }
+}
