@@ -30,7 +30,10 @@ pub struct Ami;
 
 impl About for Ami {
     fn describe() -> Descriptor {
-        descriptor!("Calls and commands through Asterisk's manager interface", SCHEMA)
+        Descriptor {
+            hosts: vec!["{host}".to_owned()],
+            ..descriptor!("Calls and commands through Asterisk's manager interface", SCHEMA)
+        }
     }
 }
 

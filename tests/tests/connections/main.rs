@@ -1,5 +1,6 @@
 //! Sources behind a socket: the hub's own program, a toy that speaks lines, and a played Asterisk.
 
+mod ami;
 mod commands;
 mod faults;
 mod line;
