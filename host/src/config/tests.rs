@@ -558,3 +558,33 @@ fn whose_a_number_is_is_asked_of_sinks_that_know_people() {
     let told = set.check_components(&Dumb).unwrap_err().to_string();
     assert!(told.contains("the directory asks `crm`, whose component `vtiger` knows nobody"), "{told}");
 }
+
+#[test]
+fn whom_a_connection_believes_is_looked_at_with_the_file() {
+    let authority = include_str!("../../../tests/fixtures/tls/ca.pem");
+    let keeper = Safe::of(&[
+        ("/etc/cordboard/good.pem", authority),
+        ("/etc/cordboard/empty.pem", "nothing here"),
+        ("/etc/cordboard/cut.pem", &authority[..authority.len() / 2]),
+        ("/etc/cordboard/odd.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+    ]);
+    let read = |ca: &str| {
+        let text = format!("[sources.pbx]\ncomponent = \"ami\"\nca = \"{ca}\"\nbackoff = {{ first = \"2s\" }}\n");
+        Plan::read(Path::new("/etc/cordboard"), &[("tenants/acme.toml".to_owned(), text)], &keeper)
+    };
+    let plan = read("good.pem").unwrap();
+    let source = &plan.tenants["acme"].sources["pbx"];
+    assert_eq!(source.ca.as_ref().unwrap().roots().len(), 1);
+    assert_eq!((source.backoff.first.as_secs(), source.backoff.ceiling.as_secs()), (2, 60));
+    for (ca, what) in [
+        ("none.pem", "cannot be read"),
+        ("empty.pem", "has no certificate"),
+        ("cut.pem", "is broken"),
+        ("odd.pem", "cannot be used"),
+    ] {
+        let problems = read(ca).unwrap_err();
+        let [problem] = problems.0.as_slice() else { panic!("{problems}") };
+        assert!(problem.what.contains(what) && problem.hint.is_some(), "{problem}");
+        assert_eq!((problem.line, problem.column), (3, 6), "{problem}");
+    }
+}

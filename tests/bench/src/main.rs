@@ -4,6 +4,7 @@
 //! is generated and what is played runs here, on the same cores.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks to its terminal")]
 
+mod asterisk;
 mod bare_hooks;
 mod bare_sockets;
 mod child;
@@ -27,7 +28,7 @@ use table::Row;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// What can be measured alone.
-const ROWS: [&str; 6] = ["webhooks", "decode", "deliveries", "live", "sockets", "start"];
+const ROWS: [&str; 7] = ["webhooks", "decode", "deliveries", "live", "sockets", "asterisk", "start"];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -72,6 +73,7 @@ async fn measured(name: &str) -> Result<Vec<Row>> {
         "deliveries" => deliveries::measure().await,
         "live" => sockets::latency().await,
         "sockets" => sockets::fan_out().await,
+        "asterisk" => asterisk::measure().await,
         _ => start::measure().await,
     }
 }

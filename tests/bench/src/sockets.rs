@@ -94,7 +94,7 @@ async fn hub() -> Hub {
 
 /// Who sends frames, and how it is made to.
 #[derive(Clone)]
-struct Server {
+pub struct Server {
     address: SocketAddr,
     request: String,
     bell: Option<SocketAddr>,
@@ -102,8 +102,13 @@ struct Server {
 
 impl Server {
     fn hub(hub: &Hub) -> Self {
+        Server::of(hub, "/v1/live")
+    }
+
+    /// A hub whose sockets are asked for in these words.
+    pub fn of(hub: &Hub, path: &str) -> Self {
         let header = format!("Authorization: Bearer {}\r\n", hub.token("supervisor", "bench"));
-        Server { address: hub.address(), request: upgrade("/v1/live", &header), bell: None }
+        Server { address: hub.address(), request: upgrade(path, &header), bell: None }
     }
 
     fn bare(bare: &Bare) -> Result<Self> {
@@ -129,7 +134,7 @@ struct Shared {
 }
 
 /// Open sockets, and the way to send an event.
-struct Listeners {
+pub struct Listeners {
     shared: Arc<Shared>,
     bell: Bell,
     sockets: usize,
@@ -140,10 +145,22 @@ struct Listeners {
 enum Bell {
     Webhook(Box<Connection>),
     Byte(TcpStream),
+    /// Whoever has the sockets makes the events.
+    None,
 }
 
 impl Listeners {
     async fn open(server: &Server, sockets: usize) -> Result<Self> {
+        let mut listeners = Self::silent(server, sockets).await?;
+        listeners.bell = match server.bell {
+            Some(bell) => Bell::Byte(TcpStream::connect(bell).await?),
+            None => Bell::Webhook(Box::new(Connection::open(server.address).await?)),
+        };
+        Ok(listeners)
+    }
+
+    /// Open sockets and nothing else.
+    pub async fn silent(server: &Server, sockets: usize) -> Result<Self> {
         let shared = Arc::new(Shared {
             got: AtomicUsize::new(0),
             wanted: AtomicUsize::new(sockets),
@@ -156,11 +173,7 @@ impl Listeners {
             let (stream, rest) = opened(server).await?;
             tasks.spawn(follow(stream, rest, shared.clone()));
         }
-        let bell = match server.bell {
-            Some(bell) => Bell::Byte(TcpStream::connect(bell).await?),
-            None => Bell::Webhook(Box::new(Connection::open(server.address).await?)),
-        };
-        let listeners = Listeners { shared, bell, sockets, sent: 0, _tasks: tasks };
+        let listeners = Listeners { shared, bell: Bell::None, sockets, sent: 0, _tasks: tasks };
         // Each is greeted.
         listeners.everybody().await?;
         listeners.shared.late.lock().unwrap_or_else(PoisonError::into_inner).1.clear();
@@ -170,12 +183,11 @@ impl Listeners {
     /// Sends one event and waits until everybody has it.
     async fn event(&mut self) -> Result<()> {
         static CALL: AtomicUsize = AtomicUsize::new(0);
-        self.sent += 1;
-        self.shared.wanted.fetch_add(self.sockets, Ordering::Relaxed);
         let request = load::ringing(CALL.fetch_add(1, Ordering::Relaxed));
-        self.shared.late.lock().unwrap_or_else(PoisonError::into_inner).0 = Instant::now();
+        self.expect();
         let all = everybody(&self.shared);
         match &mut self.bell {
+            Bell::None => all.await?,
             Bell::Byte(stream) => {
                 stream.write_all(b"!").await?;
                 all.await?;
@@ -189,7 +201,15 @@ impl Listeners {
         Ok(())
     }
 
-    async fn everybody(&self) -> Result<()> {
+    /// An event is on its way to everybody.
+    pub fn expect(&mut self) {
+        self.sent += 1;
+        self.shared.wanted.fetch_add(self.sockets, Ordering::Relaxed);
+        self.shared.late.lock().unwrap_or_else(PoisonError::into_inner).0 = Instant::now();
+    }
+
+    /// Waits until everybody has what is on its way.
+    pub async fn everybody(&self) -> Result<()> {
         everybody(&self.shared).await
     }
 
@@ -203,7 +223,7 @@ impl Listeners {
     }
 
     /// How late each frame was, in microseconds after the webhook was sent.
-    fn late(&self) -> Vec<u32> {
+    pub fn late(&self) -> Vec<u32> {
         std::mem::take(&mut self.shared.late.lock().unwrap_or_else(PoisonError::into_inner).1)
     }
 }

@@ -41,6 +41,12 @@ impl Row {
         }
     }
 
+    /// Something to know, of which nothing is asked.
+    pub fn told(what: impl Into<String>, measured: impl Into<String>) -> Self {
+        let (bare, must) = (String::new(), String::new());
+        Row { what: what.into(), measured: measured.into(), bare, ratio: None, must, reached: None }
+    }
+
     /// Something that could not be measured.
     pub fn absent(what: impl Into<String>, why: impl Into<String>) -> Self {
         let (bare, must) = (String::new(), String::new());

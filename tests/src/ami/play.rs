@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::message::value;
 use super::recording::{Frame, What};
 use super::{FakeAmi, PATIENCE, Recording, Shared};
 
@@ -40,19 +41,35 @@ impl FakeAmi {
         }
     }
 
-    /// Plays the events of a recording with nothing between them but `pause`; how many there were.
-    pub async fn rush(&self, recording: &Recording, pause: Duration) -> usize {
-        let mut count = 0;
-        for frame in &recording.frames {
-            if let What::Event(event) = &frame.what {
-                self.shared.tell(event);
-                count += 1;
-                if !pause.is_zero() {
-                    tokio::time::sleep(pause).await;
-                }
-            }
-        }
-        count
+    /// Tells a recorded call up to the moment at which a telephone rings, all at once; what is left of it.
+    pub fn ring(&self, recording: &Recording) -> Vec<Vec<u8>> {
+        let mut events = recording.events();
+        let rings = |event: &Vec<u8>| value(event, "ChannelStateDesc").as_deref() == Some("Ringing");
+        let first = events.iter().position(rings).map_or(events.len(), |at| at + 1);
+        let rest = events.split_off(first);
+        events.iter().for_each(|event| self.tell(event));
+        rest
+    }
+
+    /// Tells what is left of a call.
+    pub fn finish(&self, rest: Vec<Vec<u8>>) {
+        rest.iter().for_each(|event| self.tell(event));
+    }
+
+    /// Events that the slowest client has not been sent yet.
+    pub fn waiting(&self) -> usize {
+        self.shared.events.len()
+    }
+}
+
+impl Recording {
+    /// Its events, without their times.
+    pub fn events(&self) -> Vec<Vec<u8>> {
+        let event = |frame: &Frame| match &frame.what {
+            What::Event(event) => Some(event.clone()),
+            _ => None,
+        };
+        self.frames.iter().filter_map(event).collect()
     }
 }
 

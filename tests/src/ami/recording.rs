@@ -80,6 +80,62 @@ impl Recording {
     }
 }
 
+impl Recording {
+    /// The same calls once more, as other calls: channels, bridges and ids are those of the `n`th time.
+    pub fn anew(&self, n: u64) -> Self {
+        let mut again = self.clone();
+        for frame in &mut again.frames {
+            if let What::Event(event) = &mut frame.what {
+                let lines: Vec<Vec<u8>> = event.split(|byte| *byte == b'\n').map(|line| renamed(line, n)).collect();
+                *event = lines.join(&b'\n');
+            }
+        }
+        again
+    }
+}
+
+/// A line of an event with the names and ids of the `n`th time.
+fn renamed(line: &[u8], n: u64) -> Vec<u8> {
+    let Some((name, value)) = std::str::from_utf8(line).ok().and_then(|line| line.split_once(": ")) else {
+        return line.to_vec();
+    };
+    let (text, end) = value.strip_suffix('\r').map_or((value, ""), |text| (text, "\r"));
+    let named = name.to_ascii_lowercase();
+    let text = if named.ends_with("uniqueid") && text.len() == 36 || named == "bridgeid" && !text.is_empty() {
+        // A bridge.
+        format!("{n:08x}{}", text.get(8..).unwrap_or_default())
+    } else if named.ends_with("uniqueid") || named.ends_with("linkedid") {
+        match text.rsplit_once('.').and_then(|(at, count)| Some((at, count.parse::<u64>().ok()?))) {
+            Some((at, count)) => format!("{at}.{}", count + n * 1_000),
+            None => text.to_owned(),
+        }
+    } else {
+        recounted(text, n)
+    };
+    format!("{name}: {text}{end}").into_bytes()
+}
+
+/// `PJSIP/1001-0000002a` with a later number.
+fn recounted(text: &str, n: u64) -> String {
+    let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('-') {
+        let (before, after) = rest.split_at(at + 1);
+        out.push_str(before);
+        let ends = after.as_bytes().get(8).is_none_or(|byte| !byte.is_ascii_hexdigit() && *byte != b'-');
+        match after.get(..8).filter(|count| is_hex(count) && ends && text.contains('/')) {
+            Some(count) => {
+                let count = u64::from_str_radix(count, 16).unwrap_or_default();
+                out.push_str(&format!("{:08x}", (count + n * 0x100) & 0xffff_ffff));
+                rest = &after[8..];
+            }
+            None => rest = after,
+        }
+    }
+    out + rest
+}
+
 fn frames(bytes: &[u8], timing: &[Value]) -> Vec<Frame> {
     let own: Vec<String> = timing.iter().filter_map(|line| value(line["data"].as_str()?.as_bytes(), "ActionID")).collect();
     let last = timing.iter().rposition(|line| line["kind"] == "open").unwrap_or_default();
@@ -115,4 +171,27 @@ fn frames(bytes: &[u8], timing: &[Value]) -> Vec<Frame> {
         }
     }
     frames
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_of_another_time_has_names_of_its_own() {
+        for (line, wanted) in [
+            ("Channel: PJSIP/1001-0000002a\r", "Channel: PJSIP/1001-0000022a\r"),
+            ("DestChannel: Local/1002@from-queue-0000000f;1\r", "DestChannel: Local/1002@from-queue-0000020f;1\r"),
+            ("Uniqueid: 1795246448.57\r", "Uniqueid: 1795246448.2057\r"),
+            ("DestLinkedid: pbx-1795246448.5\r", "DestLinkedid: pbx-1795246448.2005\r"),
+            (
+                "BridgeUniqueid: 1d8a4f5e-1111-2222-3333-123456789abc\r",
+                "BridgeUniqueid: 00000002-1111-2222-3333-123456789abc\r",
+            ),
+            ("CallerIDNum: 447700900456\r", "CallerIDNum: 447700900456\r"),
+            ("\r", "\r"),
+        ] {
+            assert_eq!(String::from_utf8(renamed(line.as_bytes(), 2)).unwrap(), wanted);
+        }
+    }
 }

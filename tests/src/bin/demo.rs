@@ -1,5 +1,5 @@
-//! The demo that `cargo xtask run` shows: the hub on its embedded store, a Vtiger played honestly, and a PBX that posts
-//! signed webhooks.
+//! The demo that `cargo xtask run` shows: the hub on its embedded store, a Vtiger played honestly, a PBX that posts signed
+//! webhooks, and an Asterisk that plays recordings of real calls over its manager interface.
 #![expect(clippy::print_stdout, reason = "it speaks to the person who started it")]
 
 use std::error::Error;
@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
+use cordboard_tests::ami::{self, FakeAmi, Recording};
 use cordboard_tests::hub::{KEY, Setup, TOKENS};
 use cordboard_tests::pbx::{self, PbxCall};
 use cordboard_tests::vtiger::FakeVtiger;
@@ -18,6 +19,12 @@ use tokio::process::{Child, Command};
 /// Where the hub listens, and the Vtiger.
 const HUB: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8420);
 const CRM: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8421);
+
+/// Which Asterisk is played.
+const ASTERISK: &str = "asterisk-22";
+
+/// What happens there, over and over.
+const CALLS: [&str; 4] = ["a_inbound_answered", "d_queue_answered", "f_outbound_answered", "b2_inbound_caller_gives_up"];
 
 /// Between two things that happen to a call.
 const PACE: Duration = Duration::from_secs(4);
@@ -53,7 +60,9 @@ async fn run(program: &Path, components: &Path, folder: &Path) -> Outcome<()> {
     drop(TcpListener::bind(HUB).await.map_err(|why| taken("hub", HUB, why))?);
     let listener = TcpListener::bind(CRM).await.map_err(|why| taken("Vtiger", CRM, why))?;
     let crm = FakeVtiger::serve(listener)?;
-    prepare(folder, components, &crm)?;
+    let asterisk = FakeAmi::start(ASTERISK).await;
+    asterisk.originates(&Recording::load(ASTERISK, "i_click_to_call"));
+    prepare(folder, components, &crm, &asterisk)?;
     let environment = environment(&crm);
     let mut hub = start(program, folder, &environment)?;
     let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()?;
@@ -67,6 +76,7 @@ async fn run(program: &Path, components: &Path, folder: &Path) -> Outcome<()> {
             Err(format!("the hub ended by itself ({}); see {}", ended?, log.display()).into())
         }
         failed = play(&http, &crm) => failed,
+        () = call(&asterisk) => Ok(()),
     };
     println!("\nStopping …");
     stop(&mut hub).await;
@@ -74,7 +84,7 @@ async fn run(program: &Path, components: &Path, folder: &Path) -> Outcome<()> {
 }
 
 /// A folder of its own, new at every start: the Vtiger forgets everything too.
-fn prepare(folder: &Path, components: &Path, crm: &FakeVtiger) -> Outcome<()> {
+fn prepare(folder: &Path, components: &Path, crm: &FakeVtiger, asterisk: &FakeAmi) -> Outcome<()> {
     let within = |why: std::io::Error| format!("{}: {why}", folder.display());
     let data = folder.join("data");
     for file in ["cordboard.db", "cordboard.db-wal", "cordboard.db-shm"] {
@@ -91,7 +101,8 @@ fn prepare(folder: &Path, components: &Path, crm: &FakeVtiger) -> Outcome<()> {
         components.display()
     );
     std::fs::write(folder.join("cordboard.toml"), hub).map_err(within)?;
-    std::fs::write(folder.join("tenants/acme.toml"), Setup::vtiger(&crm.url()).tenant).map_err(within)?;
+    let tenant = Setup::vtiger(&crm.url()).tenant.replace("from = \"pbx\"", "from = [\"pbx\", \"asterisk\"]");
+    std::fs::write(folder.join("tenants/acme.toml"), tenant + &source(asterisk)).map_err(within)?;
     let mut world = crm.world();
     for (n, name) in ["Inés Ortega", "Jon Etxea", "Marta Gil"].iter().enumerate() {
         let (first, last) = name.split_once(' ').unwrap_or_default();
@@ -100,8 +111,29 @@ fn prepare(folder: &Path, components: &Path, crm: &FakeVtiger) -> Outcome<()> {
     Ok(())
 }
 
+/// The Asterisk as a source, and who sits at its telephones.
+fn source(asterisk: &FakeAmi) -> String {
+    format!(
+        r#"
+[[agents]]
+name = "Ben"
+login = "ben"
+extensions = ["1001"]
+users = {{ crm = "19x6" }}
+
+[sources.asterisk]
+component = "ami"
+allow = ["127.0.0.1"]
+settings = {{ host = "127.0.0.1", port = {}, username = "{}", password = {{ env = "ACME_AMI_PASSWORD" }}, trunks = ["PJSIP/trunk"] }}
+"#,
+        asterisk.port(),
+        ami::USER,
+    )
+}
+
 fn environment(crm: &FakeVtiger) -> Vec<(String, String)> {
     let mut environment = Setup::vtiger(&crm.url()).environment;
+    environment.push(("ACME_AMI_PASSWORD".to_owned(), ami::SECRET.to_owned()));
     environment.push(("CORDBOARD_JWT_SECRET".to_owned(), TOKENS.to_owned()));
     environment.push(("CORDBOARD_KEY".to_owned(), KEY.to_owned()));
     environment
@@ -143,7 +175,7 @@ fn greet(crm: &FakeVtiger, token: &str, program: &Path, folder: &Path) {
     let (program, folder) = (program.display(), folder.display());
     println!(
         r#"
-Cordboard runs. A PBX posts a signed webhook every few seconds, and the calls go to a Vtiger.
+Cordboard runs. A PBX posts a signed webhook every few seconds, an Asterisk is listened to, and the calls go to a Vtiger.
 
   hub        http://{HUB}          its API: http://{HUB}/docs
   live feed  ws://{HUB}/v1/live    (subprotocols: cordboard.v1, bearer.<token>)
@@ -159,6 +191,8 @@ Try next, in another terminal:
   curl -s -H "Authorization: Bearer $TOKEN" http://{HUB}/v1/deliveries
   CORDBOARD_TOKEN=$TOKEN {program} events --follow --url http://{HUB}
   CORDBOARD_TOKEN=$TOKEN {program} deliveries list --url http://{HUB}
+  CORDBOARD_TOKEN=$TOKEN {program} sources --url http://{HUB}
+  CORDBOARD_TOKEN=$TOKEN {program} call 1001 447700900999 --source asterisk --url http://{HUB}
 
   # a call of your own, signed as a PBX does it
   BODY='{{"call_uuid":"mine-1","from":"+34600000001","to":"101","direction":"inbound","status":"completed","start_time":"2026-11-21T09:10:20Z","end_time":"2026-11-21T09:12:45Z"}}'
@@ -183,6 +217,16 @@ async fn play(http: &reqwest::Client, crm: &FakeVtiger) -> Outcome<()> {
         }
     }
     Ok(())
+}
+
+/// Recorded calls at the Asterisk, one after the other, each time as new ones.
+async fn call(asterisk: &FakeAmi) {
+    for n in 1.. {
+        for name in CALLS {
+            println!("Asterisk: {name}, as it was recorded");
+            asterisk.play(&Recording::load(ASTERISK, name).anew(n)).await;
+        }
+    }
 }
 
 async fn post(http: &reqwest::Client, body: &Value) -> Outcome<()> {
