@@ -184,10 +184,10 @@ pub(super) fn setting_name(host: &str) -> Option<&str> {
 }
 
 /// What one use may reach.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Allowed {
-    /// By the component's descriptor.
-    pub asked: Vec<Pattern>,
+    /// By the component's descriptor; absent when it is the hub itself that asks.
+    pub asked: Option<Vec<Pattern>>,
     /// By the tenant's file.
     pub granted: Vec<Pattern>,
 }
@@ -219,7 +219,7 @@ impl Allowed {
 
     /// The same for a host and a port; `shown` is what a person would write for them.
     pub fn place(&self, host: &Host<String>, port: u16, shown: String) -> Result<(), Denied> {
-        if !self.asked.iter().any(|pattern| pattern.covers(host, port)) {
+        if self.asked.as_ref().is_some_and(|asked| !asked.iter().any(|pattern| pattern.covers(host, port))) {
             return Err(Denied::NotAsked(shown));
         }
         let mut granting = self.granted.iter().filter(|pattern| pattern.covers(host, port));
@@ -271,7 +271,7 @@ mod tests {
     }
 
     fn allowed(asked: &[&str], granted: &[&str]) -> Allowed {
-        Allowed { asked: patterns(asked), granted: patterns(granted) }
+        Allowed { asked: Some(patterns(asked)), granted: patterns(granted) }
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl Context {
             tenant: String::new(),
             name: file.to_owned(),
             settings: "{}".to_owned(),
-            egress: Arc::new(Egress::new(Allowed::default(), world, limits.clone())),
+            egress: Arc::new(Egress::new(Allowed { asked: Some(vec![]), granted: vec![] }, world, limits.clone())),
             databases: Arc::default(),
             limits,
             access: Arc::new(Access::new(Vec::new())),

@@ -123,7 +123,7 @@ impl Own {
         marked(&component.descriptor().settings_schema, &self.settings, &mut secrets);
         self.access.learn(secrets);
         let asked = asked(&component.descriptor().hosts, &self.settings);
-        let allowed = Allowed { asked, granted: self.allow.clone() };
+        let allowed = Allowed { asked: Some(asked), granted: self.allow.clone() };
         let egress = Egress::new(allowed, self.world.clone(), self.limits.clone());
         let context = Context {
             tenant: self.tenant.clone(),
@@ -145,7 +145,7 @@ impl Use {
             return Err(UseError::Settings);
         }
         let allow = options.allow.iter().map(|pattern| pattern.parse()).collect::<Result<Vec<Pattern>, _>>()?;
-        let allowed = Allowed { asked: allow.clone(), granted: allow.clone() };
+        let allowed = Allowed { asked: None, granted: allow.clone() };
         let files = Egress::new(allowed, runtime.world(), options.limits.clone());
         let own = Own {
             files,

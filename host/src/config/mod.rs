@@ -33,7 +33,7 @@ pub use hosts::{Host, HostPattern};
 pub use hub::{Alerts, Auth, EncryptionKey, Hub, Limits, Log, Mail, Retention, StoreAddress, TokenKeys};
 pub use plan::Plan;
 pub use problem::{Problem, Problems};
-pub use recordings::{Archive, ArchivePlace, Serving, Template};
+pub use recordings::{Archive, ArchivePlace, Serving, Storage, StoragePlace, Template};
 pub use secret::{Keeper, Machine, Secret};
 pub use settings::Settings;
 pub use tenant::{Agent, ApiKey, Backoff, Breaker, Choice, Role, Route, Sink, Source, Tenant};

@@ -7,6 +7,7 @@ use jiff::Zoned;
 use jiff::tz::TimeZone;
 
 use super::document::{Node, Table};
+use super::secret::Secret;
 use super::suggest::suggestion;
 
 /// How the hub serves recordings: `[recordings]` of `cordboard.toml`.
@@ -20,12 +21,45 @@ pub struct Serving {
     pub ffmpeg: PathBuf,
     /// How many conversions run at once.
     pub conversions: usize,
+    /// Where copies are made of what PBXs keep for a while only.
+    pub copies: Option<Storage>,
+}
+
+/// Where copies of recordings are made: `[recordings.copies]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Storage {
+    /// Where.
+    pub place: StoragePlace,
+    /// For so long after a call its recordings are tried.
+    pub within: Duration,
+}
+
+/// A storage of one's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoragePlace {
+    /// A folder of this machine, or one that is mounted.
+    Folder(PathBuf),
+    /// A bucket of S3, or of what speaks like it.
+    S3 {
+        /// Its name.
+        bucket: String,
+        /// What the names of all copies begin with, without slashes around it.
+        prefix: String,
+        /// Where the bucket is, by the provider's word.
+        region: String,
+        /// The server, when it is not Amazon's.
+        endpoint: Option<String>,
+        /// Who asks.
+        access_key: Secret,
+        /// What proves it.
+        secret_key: Secret,
+    },
 }
 
 impl Default for Serving {
     fn default() -> Self {
         let links = Duration::from_secs(90 * 86_400);
-        Serving { links, cache: 1 << 30, ffmpeg: PathBuf::from("ffmpeg"), conversions: 2 }
+        Serving { links, cache: 1 << 30, ffmpeg: PathBuf::from("ffmpeg"), conversions: 2, copies: None }
     }
 }
 
@@ -57,7 +91,44 @@ impl Serving {
         }
         let conversions = table.take("conversions").and_then(|node| node.number(1..=64));
         serving.conversions = conversions.map_or(serving.conversions, |count| count as usize);
+        serving.copies = table.take("copies").and_then(|node| node.table()).and_then(|table| Storage::read(&table));
         serving
+    }
+}
+
+impl Storage {
+    fn read(table: &Table<'_>) -> Option<Self> {
+        let text = |key| table.take(key).and_then(|node| node.text()).map(str::to_owned);
+        let secret = |node: Option<Node<'_>>| node.and_then(|node| node.secret());
+        let within = match table.take("within") {
+            Some(node) => node.duration(),
+            None => Some(Duration::from_secs(7 * 86_400)),
+        };
+        let folder = text("folder").map(|folder| table.document.folder.join(folder));
+        let place = match (folder, text("bucket")) {
+            (Some(folder), None) => StoragePlace::Folder(folder),
+            (None, Some(bucket)) => {
+                let prefix = text("prefix").unwrap_or_default().trim_matches('/').to_owned();
+                let region = text("region").unwrap_or_else(|| "us-east-1".to_owned());
+                let endpoint = table.take("endpoint").and_then(|node| {
+                    let endpoint = node.text()?;
+                    if !endpoint.starts_with("https://") && !endpoint.starts_with("http://") {
+                        let hint = Some("write `https://s3.example.com`, say".to_owned());
+                        node.problem(format!("`{endpoint}` is not the address of a server"), hint);
+                    }
+                    Some(endpoint.to_owned())
+                });
+                let (access_key, secret_key) = (secret(table.need("access_key")), secret(table.need("secret_key")));
+                let (access_key, secret_key) = (access_key?, secret_key?);
+                StoragePlace::S3 { bucket, prefix, region, endpoint, access_key, secret_key }
+            }
+            _ => {
+                let hint = "write either `folder = \"…\"` or `bucket = \"…\"`".to_owned();
+                table.problem("`recordings.copies` must say where copies are made, in one place", Some(hint));
+                return None;
+            }
+        };
+        Some(Storage { place, within: within? })
     }
 }
 

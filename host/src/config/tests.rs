@@ -249,6 +249,11 @@ fn the_hub_file() {
         ("[limits]\nbody = \"1 potato\"", "`1 potato` is not a size like"),
         ("[recordings]\nlinks = \"5m\"", "`recordings.links` is under an hour"),
         ("[recordings]\ncache = \"1MiB\"", "`recordings.cache` is under 16MiB"),
+        ("[recordings.copies]\nprefix = \"a\"", "write either `folder = \"…\"` or `bucket = \"…\"`"),
+        (
+            "[recordings.copies]\nbucket = \"b\"\naccess_key = \"AKIA\"\nsecret_key = { env = \"ACME_VTIGER_KEY\" }",
+            "cordboard.toml:3:14: `recordings.copies.access_key` is a secret and must not stand in the file",
+        ),
         ("[recordings]\nconversion = 1", "`recordings.conversion` is not a setting; did you mean `conversions`?"),
         ("[log]\nlevel = \"inof\"", "`inof` is not a level of the log; did you mean `info`?"),
         ("[log]\nformat = \"xml\"", "`log.format` is `xml`; known: `text`, `json`"),
@@ -291,6 +296,8 @@ fn samples_load_as_they_are_and_with_every_setting() {
         ("ACME_CDR_URL", "mysql://hub:sesame@pbx.example/asteriskcdrdb"),
         ("CORDBOARD_JWT_SECRET", "j"),
         ("CORDBOARD_KEY", &hash),
+        ("CORDBOARD_S3_KEY", "AKIA"),
+        ("CORDBOARD_S3_SECRET", "sesame"),
         ("CORDBOARD_SMTP", "smtps://u:p@mail.example.com"),
     ]);
     let load = |hub: &str, tenant: &str| {
@@ -302,7 +309,9 @@ fn samples_load_as_they_are_and_with_every_setting() {
     let hub = uncommented(DEFAULT_HUB).lines().filter(|line| !line.starts_with("jwks")).collect::<Vec<_>>().join("\n");
     let full = load(&hub, &uncommented(DEFAULT_TENANT).replace("\"…\"", &format!("\"{hash}\"")));
     // The commented values are the ones that hold without them.
-    assert_eq!((&plain.hub.listen, &plain.hub.recordings), (&full.hub.listen, &full.hub.recordings));
+    assert!(plain.hub.recordings.copies.is_none() && full.hub.recordings.copies.is_some());
+    let without_copies = Serving { copies: None, ..full.hub.recordings.clone() };
+    assert_eq!((&plain.hub.listen, &plain.hub.recordings), (&full.hub.listen, &without_copies));
     assert_eq!((plain.hub.public_url, full.hub.public_url.as_deref()), (None, Some("https://hub.example.com")));
     assert_eq!((&plain.hub.limits, &plain.hub.retention), (&full.hub.limits, &full.hub.retention));
     assert_eq!((&plain.hub.store, &plain.hub.data), (&full.hub.store, &full.hub.data));

@@ -5,6 +5,7 @@
 
 mod build;
 mod catalog;
+mod copying;
 mod keeping;
 mod watch;
 
@@ -130,6 +131,7 @@ impl Hub {
             Some(hub) => catalog::fits(&hub.plan.load(), component),
             None => Ok(()),
         }));
+        hub.tasks.spawn(copying::copy(Arc::downgrade(&hub), hub.stop.clone()));
         hub.tasks.spawn(keeping::sweep(hub.store.clone(), hub.plan.clone(), hub.stop.clone()));
         Ok(hub)
     }

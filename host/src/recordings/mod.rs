@@ -5,6 +5,7 @@
 //! here knows who asks: permission is looked at above.
 
 mod convert;
+mod copies;
 mod kept;
 mod link;
 mod place;
@@ -23,10 +24,11 @@ pub use sound::Sound;
 use crate::components::Use;
 use crate::components::contract::Failure;
 use crate::config::{Archive, Serving};
-use crate::model::call::Recording;
+use crate::model::call::{CallPhase, Recording};
 use crate::model::{Call, Instant};
 use crate::store::Record;
 use convert::Converter;
+use copies::{Copies, CopyError};
 use kept::Kept;
 use place::Place;
 
@@ -68,30 +70,98 @@ pub struct Wanted<'a> {
     pub source: Option<Arc<Use>>,
 }
 
+/// What came of copying a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Copied {
+    /// There is a copy.
+    Done,
+    /// It may still be written.
+    Early,
+    /// It is not there, or could not be copied: again later.
+    Failed,
+}
+
 /// Hands recordings out.
 pub struct Recordings {
     kept: Kept,
     converter: Converter,
+    copies: Option<Copies>,
 }
 
 impl Recordings {
     /// With a folder of its own for what is fetched and converted.
     pub async fn open(folder: PathBuf, serving: &Serving) -> Self {
         let converter = Converter::new(serving.ffmpeg.clone(), serving.conversions);
-        Recordings { kept: Kept::open(folder, serving.cache).await, converter }
+        let opened = serving.copies.as_ref().map(Copies::open).transpose();
+        let copies = opened.unwrap_or_else(|why| {
+            tracing::error!("no recording is copied: {why}");
+            None
+        });
+        Recordings { kept: Kept::open(folder, serving.cache).await, converter, copies }
     }
 
     /// The recording as a file to be read.
     pub async fn sound(&self, wanted: &Wanted<'_>, format: Option<Format>) -> Result<Sound, Unserved> {
-        let sound = match place::of(wanted)? {
-            Place::File { root, path } => sound::within(&root, &path).map_err(|missing| wanted.missing(missing))?,
-            Place::Web(url) => self.fetched(wanted, &url).await?,
+        let sound = match self.original(wanted).await {
+            Err(gone @ (Unserved::Missing(..) | Unserved::Later(_))) => self.copied(wanted, gone).await?,
+            sound => sound?,
         };
         let Some(format) = format.filter(|format| format.media_type() != sound.media_type) else { return Ok(sound) };
         let key = format!("{}.{}", digest(&[&sound.path.to_string_lossy(), &sound.tag]), format.ending());
         let name = format!("{}.{}", sound.stem(), format.ending());
         let from = sound.path.clone();
         self.kept.sound(&key, name, async |to| self.converter.convert(&from, &to, format).await).await
+    }
+
+    /// Sees to it that there is a copy of the recording.
+    pub async fn copy(&self, wanted: &Wanted<'_>) -> Copied {
+        let over = wanted.call.phase == Some(CallPhase::Ended);
+        let Some(copies) = self.copies.as_ref().filter(|_| over && wanted.settling().is_none()) else {
+            return Copied::Early;
+        };
+        let key = wanted.key();
+        let copying = async {
+            if copies.has(&key).await? {
+                return Ok(true);
+            }
+            match self.original(wanted).await {
+                Ok(sound) => copies.put(&key, sound).await.map(|()| true),
+                Err(_) => Ok(false),
+            }
+        };
+        match copying.await {
+            Ok(true) => Copied::Done,
+            Ok(false) => Copied::Failed,
+            Err::<_, CopyError>(why) => {
+                tracing::warn!(tenant = wanted.tenant, call = wanted.record.id, "a recording was not copied: {why}");
+                Copied::Failed
+            }
+        }
+    }
+
+    /// Where the source has it.
+    async fn original(&self, wanted: &Wanted<'_>) -> Result<Sound, Unserved> {
+        match place::of(wanted)? {
+            Place::File { root, path } => sound::within(&root, &path).map_err(|missing| wanted.missing(missing)),
+            Place::Web(url) => self.fetched(wanted, &url).await,
+        }
+    }
+
+    /// What was copied of a recording that the source does not give; `gone` says why it does not.
+    async fn copied(&self, wanted: &Wanted<'_>, gone: Unserved) -> Result<Sound, Unserved> {
+        let Some(copies) = self.copies.as_ref().filter(|_| wanted.archive.is_some()) else { return Err(gone) };
+        let key = wanted.key();
+        let name = place::last(&wanted.recording.id);
+        let bring = async |to: PathBuf| {
+            copies.get(&key, &to).await.map_err(|why| match why {
+                CopyError::None => gone.clone(),
+                why => {
+                    tracing::warn!(tenant = wanted.tenant, call = wanted.record.id, "a copy cannot be read: {why}");
+                    Unserved::Later("the storage of copies does not answer".to_owned())
+                }
+            })
+        };
+        self.kept.sound(&format!("{}.copy", digest(&[&key])), name, bring).await
     }
 
     async fn fetched(&self, wanted: &Wanted<'_>, url: &str) -> Result<Sound, Unserved> {
@@ -124,6 +194,11 @@ impl Recordings {
 }
 
 impl Wanted<'_> {
+    /// Under which its copy is.
+    fn key(&self) -> String {
+        Copies::key(self.tenant, &self.record.subject.source, &self.recording.id)
+    }
+
     /// When to ask again, while the recording may still be written.
     fn settling(&self) -> Option<Duration> {
         let ended = self.call.ended_at.unwrap_or(self.record.updated_at);

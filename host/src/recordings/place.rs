@@ -3,10 +3,13 @@
 use std::path::PathBuf;
 
 use jiff::{Timestamp, Zoned};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{Unserved, Wanted};
 use crate::config::{ArchivePlace, Template};
+
+/// What stands for something else in a URL.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Where a recording is.
 #[derive(Debug, PartialEq, Eq)]
@@ -46,13 +49,12 @@ pub(super) fn of(wanted: &Wanted<'_>) -> Result<Place, Unserved> {
             Ok(Place::File { root: root.clone(), path })
         }
         ArchivePlace::Web(template) => {
-            let encoded = |text: String| utf8_percent_encode(&text, NON_ALPHANUMERIC).to_string();
             let url = fill(template, &|name| match name {
                 "url" => wanted.recording.url.clone(),
-                "path" => Some(
-                    wanted.recording.id.split('/').map(|part| encoded(part.to_owned())).collect::<Vec<_>>().join("/"),
-                ),
-                name => value(wanted, name).map(encoded),
+                "path" => {
+                    wanted.recording.id.split('/').map(segment).collect::<Option<Vec<_>>>().map(|parts| parts.join("/"))
+                }
+                name => segment(&value(wanted, name)?),
             })?;
             Ok(Place::Web(url))
         }
@@ -76,7 +78,7 @@ fn value(wanted: &Wanted<'_>, name: &str) -> Option<String> {
 }
 
 /// The file's name in a path or a link.
-fn last(id: &str) -> String {
+pub(super) fn last(id: &str) -> String {
     let path = if id.contains("://") { id.split(['?', '#']).next().unwrap_or_default() } else { id };
     path.rsplit('/').next().unwrap_or_default().to_owned()
 }
@@ -86,6 +88,11 @@ fn stripped(id: &str, strip: Option<&str>) -> Option<String> {
     let Some(strip) = strip else { return Some(id.to_owned()) };
     let strip = strip.trim_end_matches('/');
     id.strip_prefix(strip).and_then(|rest| rest.strip_prefix('/')).map(str::to_owned)
+}
+
+/// A text as one step of a URL's path; none that leads up.
+fn segment(text: &str) -> Option<String> {
+    (text != "." && text != "..").then(|| utf8_percent_encode(text, SEGMENT).to_string())
 }
 
 /// A path of plain names only: neither absolute, nor with a way up.
@@ -119,6 +126,12 @@ mod tests {
         ] {
             assert_eq!(last(id), name);
         }
+    }
+
+    #[test]
+    fn a_step_of_a_url_is_one_step() {
+        assert_eq!(segment("in 1/?#é.wav").as_deref(), Some("in%201%2F%3F%23%C3%A9.wav"));
+        assert_eq!((segment(".."), segment(".")), (None, None));
     }
 
     #[test]

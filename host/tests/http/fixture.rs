@@ -59,6 +59,8 @@ impl Fixture {
             std::fs::create_dir(folder.path().join(below)).unwrap();
         }
         write("jwt", SECRET);
+        write("s3-key", "AKIA");
+        write("s3-secret", "sesame");
         write("cordboard.toml", lines);
         let key = hex::encode(Sha256::digest(KEY));
         let people = "[[agents]]\nname = \"Ana\"\nlogin = \"ana\"\nextensions = [\"1001\"]\n\

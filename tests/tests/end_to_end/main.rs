@@ -10,6 +10,7 @@ mod lane;
 mod outage;
 mod people;
 mod popup;
+mod recordings;
 mod start_and_stop;
 mod whole_way;
 mod world;
