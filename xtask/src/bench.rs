@@ -10,7 +10,7 @@ use crate::workspace::{Workspace, say};
 
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Only these rows: webhooks, decode, deliveries, live, sockets, start
+    /// Only these rows: webhooks, decode, deliveries, live, sockets, asterisk, start
     rows: Vec<String>,
 }
 

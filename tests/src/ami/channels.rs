@@ -97,7 +97,8 @@ impl Channels {
             let mut fields = channel.fields.clone();
             let seconds = channel.since.elapsed().as_secs();
             let duration = format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
-            let more = [("Application", ""), ("ApplicationData", ""), ("Duration", &duration), ("BridgeId", &channel.bridge)];
+            let (duration, bridge) = (duration.as_str(), channel.bridge.as_str());
+            let more = [("Application", ""), ("ApplicationData", ""), ("Duration", duration), ("BridgeId", bridge)];
             fields.extend(more.map(|(name, value)| (name.to_owned(), value.to_owned())));
             fields
         };

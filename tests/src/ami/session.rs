@@ -50,7 +50,8 @@ async fn serve(stream: TcpStream, shared: &Arc<Shared>) {
         loop {
             let one = next(&mut read).await;
             let ended = matches!(one, Came::End);
-            if frozen.wait_for(|frozen| !frozen).await.is_err() || came_to.send(one).await.is_err() || ended {
+            let is_over = frozen.wait_for(|frozen| !frozen).await.is_err();
+            if is_over || came_to.send(one).await.is_err() || ended {
                 return;
             }
         }

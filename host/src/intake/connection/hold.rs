@@ -28,6 +28,7 @@ impl Hold {
             return Hold(None);
         }
         let name = format!("connection:{tenant}:{source}");
+        let mut told = false;
         loop {
             let asked = Instant::now();
             let wait = match store.lease(&name, LEASE).await {
@@ -37,7 +38,9 @@ impl Hold {
                     RENEW
                 }
                 Err(why) => {
-                    tracing::warn!(tenant, source, "who holds the connection cannot be found out: {why}");
+                    if !std::mem::replace(&mut told, true) {
+                        tracing::warn!(tenant, source, "who holds the connection cannot be found out: {why}");
+                    }
                     SOON
                 }
             };

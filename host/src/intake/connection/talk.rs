@@ -120,11 +120,11 @@ impl<'a> Talk<'a> {
             end = self.live(first) => end,
         };
         let why = match &end {
-            End::Stopped => "the hub lets the connection go".to_owned(),
-            End::Outdated => "a newer component takes over".to_owned(),
-            End::Fault(fault) => fault.to_string(),
+            End::Stopped => "the hub let the connection go before an answer came",
+            End::Outdated => "a newer component took over before an answer came",
+            End::Fault(_) => "the component broke down before an answer came",
         };
-        self.give_up(&why);
+        self.give_up(why);
         if let Link::Up { wire, .. } = self.link {
             wire.close().await;
             self.driver.gone();
