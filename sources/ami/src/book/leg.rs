@@ -56,6 +56,8 @@ pub struct Leg {
     pub rang: Option<u64>,
     /// When this telephone was picked up.
     pub answered: Option<u64>,
+    /// Another telephone took the call over while this one rang.
+    pub taken: bool,
     /// When it stopped ringing or was hung up.
     pub stopped: Option<u64>,
     /// How it ended.

@@ -2,7 +2,7 @@
 
 use super::Book;
 use super::call::Part;
-use super::channel::Side;
+use super::channel::{Side, UP};
 use super::leg::Ending;
 use crate::message::Chan;
 use crate::settings::Place;
@@ -80,7 +80,8 @@ impl Book {
             // The consulted telephone stands behind a Local channel: its extension is in the name.
             _ => self.plan.extension_of(target.name),
         };
-        let mut answered = target_index.is_some_and(|index| self.channels[index].state == super::channel::UP);
+        let mut answered = crate::message::state(target.state) == Some(UP)
+            || target_index.is_some_and(|index| self.channels[index].state == UP);
         if call != other {
             if to.is_none() {
                 to.clone_from(&self.calls[other].callee);

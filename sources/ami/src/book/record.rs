@@ -97,7 +97,7 @@ impl Call {
     fn desks(&self) -> Vec<Desk> {
         let offered = self.legs.iter().filter(|leg| {
             // The telephone of who clicks to call rings too. It is no desk that is called, unless that is all there was.
-            leg.was_offered() && (leg.side == Side::Callee || self.ended && leg.answered.is_none() && !self.answered)
+            leg.was_offered() && (leg.side == Side::Callee || leg.part > 0 || self.ended && leg.answered.is_none() && !self.answered)
         });
         let desk = |leg: &super::leg::Leg| match &leg.place {
             Place::Extension(extension) => Some(Desk {

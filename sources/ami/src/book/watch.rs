@@ -75,6 +75,7 @@ impl Book {
             began: at,
             rang: None,
             answered: None,
+            taken: false,
             stopped: None,
             ending: None,
             cause: None,
@@ -200,8 +201,8 @@ impl Book {
         self.rename(index, to.name);
         let call = self.channels[index].call;
         if status == b"ANSWER" {
+            self.channels[index].state = UP;
             if self.channels[index].is_party() {
-                self.channels[index].state = UP;
                 self.picks_up(call, index, at);
                 self.touch(call);
             }
@@ -266,10 +267,12 @@ impl Book {
             leg.ending = None;
         } else {
             // Another telephone took the call over: this one only stopped ringing.
+            leg.taken = true;
             leg.ending = Some(Ending::Cancelled);
             leg.stopped.get_or_insert(at);
         }
-        if side == Side::Callee || placed_outside {
+        // Once somebody talks, whoever is called is called by a transfer, on either side.
+        if side == Side::Callee || placed_outside || state.answered {
             state.answer(extension, Some(at));
         }
     }
@@ -365,7 +368,7 @@ impl Book {
             return;
         }
         // A telephone that refuses, or a carrier that cannot, hangs up a leg and not the call.
-        let refused = self.calls[call].leg(index).is_some_and(|leg| leg.answered.is_none());
+        let refused = self.calls[call].leg(index).is_some_and(|leg| leg.answered.is_none() && !leg.taken);
         if refused {
             return;
         }

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each suite that shares this module uses a part of it")]
 
 pub mod fold;
+pub mod pbx;
 pub mod recording;
 
 use std::collections::BTreeMap;
