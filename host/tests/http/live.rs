@@ -98,9 +98,12 @@ async fn what_is_no_longer_kept_or_never_was_is_said() {
     let gap = ahead.next().await;
     assert_eq!((&gap["type"], &gap["newest"]), (&json!("gap"), &json!(second)));
 
-    tokio::time::sleep(Duration::from_millis(30)).await;
+    tokio::time::sleep(Duration::from_millis(1000)).await;
+    let begun = std::time::Instant::now();
     let newest = hub.call("acme", "c", "1001", "").await;
-    let keep = cordboard::store::Retention { events: Some(Duration::from_millis(15)), ..Default::default() };
+    // However long that took: between the two before and the one after.
+    let kept = begun.elapsed() + Duration::from_millis(500);
+    let keep = cordboard::store::Retention { events: Some(kept), ..Default::default() };
     hub.hub.store.sweep("acme", &keep, 1000).await.unwrap();
     let feed = hub.hub.live.follow("acme", Some(first), Sight::Tenant, Subscription::default()).await.unwrap();
     assert_eq!(feed.gap(), Some(Gap::Swept(newest)));

@@ -4,16 +4,29 @@ use std::time::Duration;
 
 use cordboard_tests::live::Live;
 use cordboard_tests::pbx::PbxCall;
-use cordboard_tests::vtiger::Fault;
+use cordboard_tests::vtiger::{FakeVtiger, Fault};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::world::{World, routed, until};
+use crate::world::{World, routed};
 
 /// A contact in the CRM that Ana (user 5) looks after.
 fn ines(world: &World) -> String {
     let fields = [("firstname", "Inés"), ("lastname", "Ortega"), ("mobile", "600 00 00 01")];
     world.crm.world().add("Contacts", 5, &fields)
+}
+
+/// Waits until the lane has looked at the CRM: from then on only the directory asks.
+async fn quiet(world: &World) {
+    let before = std::cell::Cell::new(0);
+    world
+        .hub
+        .until("the lane's look at the CRM", || async {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            let now = world.crm.faults().requests();
+            before.replace(now) == now && world.crm.faults().count("query") > 0
+        })
+        .await;
 }
 
 async fn anas(world: &World) -> Live {
@@ -75,7 +88,7 @@ async fn nobody_waits_for_a_slow_crm_and_its_late_answer_is_kept() {
     })
     .await;
     ines(&world);
-    until("the lane has looked at the CRM", || world.crm.faults().count("listtypes") > 0).await;
+    quiet(&world).await;
     world.crm.faults().latency(Duration::from_secs(1));
     world.crm.faults().forget();
     let mut ana = anas(&world).await;
@@ -95,6 +108,52 @@ async fn nobody_waits_for_a_slow_crm_and_its_late_answer_is_kept() {
     world.post(&PbxCall::number(1).ended()).await;
     let late = ana.next().await;
     assert_eq!(late["type"], "call.withdrawn", "a name that comes late is not told: {late}");
+}
+
+#[tokio::test]
+async fn all_crms_are_asked_and_believed_in_the_tenants_order() {
+    let old = FakeVtiger::start().await.unwrap();
+    let address = old.url().trim_start_matches("http://").split('/').next().unwrap_or_default().to_owned();
+    let sink = format!(
+        "\n[sinks.old]\ncomponent = \"vtiger\"\nallow = [\"{address}\"]\n\
+         settings = {{ url = \"{}\", username = \"hub\", access_key = {{ env = \"ACME_VTIGER_KEY\" }} }}\n\
+         \n[directory]\nsinks = [\"old\", \"crm\"]\nbudget = \"10s\"\n",
+        old.url()
+    );
+    let world = World::with(|mut setup| {
+        setup.tenant.push_str(&sink);
+        setup
+    })
+    .await;
+    ines(&world);
+    old.world().add("Leads", 6, &[("lastname", "Ortega"), ("phone", "+34 600 000 001")]);
+    old.world().add("Contacts", 6, &[("lastname", "Ortega Ruiz"), ("phone", "+34 600 000 001")]);
+    let by_hand = json!({
+        "customer": { "name": "Inés, the baker", "number": "600 000 001" }, "call": { "direction": "inbound" },
+    });
+    let request = world.hub.http.post(world.hub.url("/v1/calls")).bearer_auth(world.hub.token("admin", "test"));
+    assert_eq!(request.json(&by_hand).send().await.unwrap().status(), 201);
+    let told = |page: &Value| -> Vec<String> {
+        let all = page["matches"].as_array().unwrap().iter();
+        all.map(|found| {
+            let by = found["sink"].as_str().or(found["source"].as_str()).unwrap();
+            format!("{by}: {}", found["name"].as_str().unwrap())
+        })
+        .collect()
+    };
+    let page = world.hub.get("/v1/people/600000001").await;
+    assert_eq!(
+        told(&page),
+        ["old: Ortega Ruiz", "old: Ortega", "crm: Inés Ortega", "manual: Inés, the baker"],
+        "{page:#}"
+    );
+    assert_eq!(route(&world, "600000001").await, "", "two CRMs that do not agree whose they are");
+    // One of them away costs its own names and nothing else.
+    old.faults().down(Fault::Page(503));
+    world.crm.world().add("Contacts", 5, &[("lastname", "Sola"), ("phone", "600000002")]);
+    let page = world.hub.get("/v1/people/600000002").await;
+    assert_eq!((told(&page), &page["complete"]), (vec!["crm: Sola".to_owned()], &json!(false)), "{page}");
+    assert_eq!(route(&world, "600000002").await, "", "somebody was not heard");
 }
 
 #[tokio::test]
@@ -124,7 +183,7 @@ async fn a_caller_is_sent_to_whoever_looks_after_them_and_nowhere_on_any_doubt()
 async fn a_dialplan_does_not_wait_for_a_slow_crm() {
     let world = World::start().await;
     ines(&world);
-    until("the lane has looked at the CRM", || world.crm.faults().count("listtypes") > 0).await;
+    quiet(&world).await;
     world.crm.faults().forget();
     world.crm.faults().latency(Duration::from_secs(5));
     assert_eq!(route(&world, "600000001").await, "");
@@ -134,7 +193,7 @@ async fn a_dialplan_does_not_wait_for_a_slow_crm() {
 #[tokio::test]
 async fn a_directory_that_keeps_failing_is_left_alone() {
     let world = World::start().await;
-    until("the lane has looked at the CRM", || world.crm.faults().count("listtypes") > 0).await;
+    quiet(&world).await;
     world.crm.faults().forget();
     world.crm.faults().down(Fault::Page(503));
     for n in 0..40 {

@@ -153,6 +153,12 @@ both! {
         store.commit(spanish(vec![one])).await.unwrap();
         assert_eq!(names("34600555444").await, [pair("Inés Ortega", "c1")]);
         assert_eq!(names("34600111222").await[0], pair("Inés Ortega", "c1"));
+        // What is swept away is known by no number.
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        let nothing = Retention { records: Some(Duration::ZERO), ..Retention::default() };
+        store.sweep("acme", &nothing, 1000).await.unwrap();
+        let left = store.db().fetch("select count(*) from contact_number", []).await.unwrap();
+        assert_eq!((left[0].int(0).unwrap(), names("34600111222").await), (0, Vec::new()));
     }
 
     async fn a_filter_that_finds_little_does_not_walk_through_everything(bench) {
