@@ -107,7 +107,7 @@ mod tests {
     async fn asked(host: &str, port: u16, granted: &[&str]) -> Result<Vec<SocketAddr>, Unreachable> {
         let names = ["pbx.example", "inside.example", "gone.example", "127.0.0.1", "::1"];
         let asked = names.iter().map(|name| name.parse().unwrap()).collect();
-        let allowed = Allowed { asked, granted: granted.iter().map(|one| one.parse().unwrap()).collect() };
+        let allowed = Allowed { asked: Some(asked), granted: granted.iter().map(|one| one.parse().unwrap()).collect() };
         reach(&allowed, &Inside, &Target { host: host.to_owned(), port, tls: false }).await
     }
 

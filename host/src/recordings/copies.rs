@@ -5,16 +5,20 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::TryStreamExt;
 use object_store::aws::AmazonS3Builder;
 use object_store::buffered::BufWriter;
 use object_store::local::LocalFileSystem;
-use object_store::{ClientOptions, ObjectStore, ObjectStoreExt, path};
+use object_store::{ClientOptions, ObjectStore, ObjectStoreExt, RetryConfig, path};
 use tokio::io::AsyncWriteExt;
 
 use super::{Sound, digest};
 use crate::config::{Storage, StoragePlace};
+
+/// A person may be waiting for the sound, and what is copied is tried again later anyway.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Where copies are.
 pub(super) struct Copies {
@@ -54,6 +58,7 @@ impl Copies {
                     .with_region(region)
                     .with_access_key_id(access_key.reveal())
                     .with_secret_access_key(secret_key.reveal())
+                    .with_retry(RetryConfig { max_retries: 2, retry_timeout: PATIENCE, ..RetryConfig::default() })
                     .with_client_options(ClientOptions::new().with_allow_http(plain));
                 if let Some(endpoint) = endpoint {
                     builder = builder.with_endpoint(endpoint);

@@ -35,6 +35,9 @@ use place::Place;
 /// The largest file that is fetched: a day of telephone sound, uncompressed, is 1.3 GiB.
 const FETCHED: u64 = 512 << 20;
 
+/// How long fetching one may take.
+const FETCHING: Duration = Duration::from_secs(120);
+
 /// A recording is written to its end a moment after the call.
 const SETTLING: Duration = Duration::from_secs(60);
 
@@ -174,14 +177,16 @@ impl Recordings {
         let name = url::Url::parse(url).ok().and_then(|url| url.path_segments()?.next_back().map(str::to_owned));
         let fetch = async |to: PathBuf| {
             let mut file = tokio::fs::File::create(&to).await.map_err(failed)?;
-            source.download(url, FETCHED, &mut file).await.map(drop).map_err(|failure| match failure {
+            let away = || Unserved::Later("the place where the recording is does not answer".to_owned());
+            let fetching = tokio::time::timeout(FETCHING, source.download(url, FETCHED, &mut file)).await;
+            fetching.map_err(|_| away())?.map(drop).map_err(|failure| match failure {
                 Failure::Rejected { code, why } if code == "404" || code == "410" => {
                     tracing::debug!(tenant = wanted.tenant, why, "a recording is not there");
                     wanted.missing("the PBX does not have it")
                 }
                 Failure::Retryable { why, .. } => {
                     tracing::warn!(tenant = wanted.tenant, why, "a recording cannot be fetched");
-                    Unserved::Later("the place where the recording is does not answer".to_owned())
+                    away()
                 }
                 other => {
                     tracing::warn!(tenant = wanted.tenant, "a recording cannot be fetched: {other}");
