@@ -41,6 +41,24 @@ pub struct Entry {
     numbering: Arc<Numbering>,
     routes: Arc<TenantRoutes>,
     secrets: Vec<String>,
+    counted: Counted,
+}
+
+/// Counters by verdict, looked up once: looking up costs more than counting.
+#[derive(Default)]
+struct Counted(RwLock<Vec<(&'static str, metrics::Counter)>>);
+
+impl Counted {
+    fn of(&self, verdict: &'static str, counter: impl FnOnce() -> metrics::Counter) {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, counter)) = known.iter().find(|(of, _)| *of == verdict) {
+            return counter.increment(1);
+        }
+        drop(known);
+        let counter = counter();
+        counter.increment(1);
+        self.0.write().unwrap_or_else(PoisonError::into_inner).push((verdict, counter));
+    }
 }
 
 impl Entry {
@@ -49,7 +67,15 @@ impl Entry {
         let secrets = settings.secrets().map(|secret| secret.reveal().to_owned()).collect();
         let numbering = Arc::new(tenant.numbering.clone());
         let routes = Arc::new(TenantRoutes(tenant.clone()));
-        Arc::new(Entry { tenant, name: name.to_owned(), component, numbering, routes, secrets })
+        Arc::new(Entry {
+            tenant,
+            name: name.to_owned(),
+            component,
+            numbering,
+            routes,
+            secrets,
+            counted: Counted::default(),
+        })
     }
 
     fn intake(&self, received_at: Instant, observations: Vec<Observation>) -> Intake {

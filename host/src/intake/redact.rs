@@ -14,20 +14,27 @@ const MASK: &str = "***";
 const SHORTEST: usize = 4;
 
 /// The headers as text, credentials and known secrets taken out.
-pub fn headers(headers: &Headers, secrets: &[String]) -> Vec<(String, String)> {
-    let keep = |(name, value): &(String, Vec<u8>)| {
-        let value = String::from_utf8_lossy(value);
-        let kept = text(&value, secrets);
-        let unknown = CREDENTIALS.contains(&name.as_str()) && kept == value;
-        (name.clone(), if unknown { MASK.to_owned() } else { kept })
+pub fn headers(headers: Headers, secrets: &[String]) -> Vec<(String, String)> {
+    let keep = |(name, value): (String, Vec<u8>)| {
+        let value = String::from_utf8(value).unwrap_or_else(|odd| String::from_utf8_lossy(odd.as_bytes()).into_owned());
+        let is_credential = CREDENTIALS.contains(&name.as_str());
+        let value = match text(&value, secrets) {
+            Some(kept) => kept,
+            None if is_credential => MASK.to_owned(),
+            None => value,
+        };
+        (name, value)
     };
-    headers.iter().map(keep).collect()
+    headers.into_iter().map(keep).collect()
 }
 
-/// A text with known secrets taken out.
-pub fn text(text: &str, secrets: &[String]) -> String {
+/// A text with known secrets taken out; absent when it has none.
+pub fn text(text: &str, secrets: &[String]) -> Option<String> {
     let numbered = secrets.iter().enumerate().filter(|(_, secret)| secret.len() >= SHORTEST);
-    numbered.fold(text.to_owned(), |text, (at, secret)| text.replace(secret.as_str(), &mark(at)))
+    numbered.fold(None, |kept, (at, secret)| {
+        let seen = kept.as_deref().unwrap_or(text);
+        if seen.contains(secret.as_str()) { Some(seen.replace(secret.as_str(), &mark(at))) } else { kept }
+    })
 }
 
 /// The headers as they came, as far as what was taken out is a secret of the use.
@@ -53,7 +60,7 @@ mod tests {
             ("x-signature".into(), b"00ff".to_vec()),
             ("x-note".into(), b"key=s3cret!".to_vec()),
         ];
-        let kept = headers(&given, &["s3cret!".to_owned()]);
+        let kept = headers(given, &["s3cret!".to_owned()]);
         assert_eq!(kept[0].1, "***");
         assert_eq!(kept[1].1, "00ff", "a signature is needed to replay the request");
         assert_eq!(kept[2].1, "key=***0***");

@@ -97,8 +97,8 @@ fn raw(entry: &Entry, request: Request) -> Raw {
     };
     Raw {
         method: request.method,
-        path: redact::text(&path, &entry.secrets),
-        headers: redact::headers(&request.headers, &entry.secrets),
+        path: redact::text(&path, &entry.secrets).unwrap_or(path),
+        headers: redact::headers(request.headers, &entry.secrets),
         digest: Some(Sha256::digest(&request.body).into()),
         body: request.body.into(),
     }
@@ -111,7 +111,8 @@ fn acknowledgement(committed: &Committed) -> Response {
 }
 
 fn count(entry: &Entry, verdict: &'static str) {
-    let (tenant, source) = (entry.tenant.name.clone(), entry.name.clone());
-    metrics::counter!("cordboard_intake_total", "tenant" => tenant, "source" => source, "verdict" => verdict)
-        .increment(1);
+    entry.counted.of(verdict, || {
+        let (tenant, source) = (entry.tenant.name.clone(), entry.name.clone());
+        metrics::counter!("cordboard_intake_total", "tenant" => tenant, "source" => source, "verdict" => verdict)
+    });
 }

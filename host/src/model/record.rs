@@ -45,6 +45,14 @@ macro_rules! record {
                 $merged { $($field: record!(@of $rule plain.$field, stamp),)+ }
             }
 
+            /// The names of the fields of which anything is known.
+            pub fn present(&self) -> Vec<&'static str> {
+                let mut names = Vec::new();
+                $(if !record::absent(&self.$field) {
+                    names.push(stringify!($field));
+                })+
+                names
+            }
 
             /// Takes `other` in; calls `changed` with the name of each field that this changed.
             pub fn join(&mut self, other: Self, changed: &mut Vec<&'static str>) {

@@ -218,6 +218,17 @@ impl Merged {
         }
     }
 
+    /// The names of the fields of which anything is known.
+    pub fn present(&self) -> Vec<&'static str> {
+        match self {
+            Merged::Call(call) => call.present(),
+            Merged::Message(message) => message.present(),
+            Merged::Contact(contact) => contact.present(),
+            Merged::Conversation(conversation) => conversation.present(),
+            Merged::Session(session) => session.present(),
+        }
+    }
+
     /// Takes `other` in and names the fields that this changed. A record of another kind changes nothing: the kind is
     /// part of the key.
     pub fn join(&mut self, other: Merged) -> Vec<&'static str> {

@@ -124,6 +124,8 @@ async fn run<H: Handler>(
             // Who asked may have gone meanwhile: what is done is done.
             let _ = answer.send(outcome);
         }
+        // To let go of what was handled takes its time, too; the next batch does not wait for it.
+        tokio::spawn(async move { drop(items) });
         // Where a commit waits for the disk, callers fall into two halves, each waiting for the other's commit. A
         // short pause lets those who were just answered come back and share the next one.
         if taken > 1 && taken + receiver.len() <= batch && began.elapsed() > SLOW {

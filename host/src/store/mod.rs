@@ -51,7 +51,7 @@ use self::db::Db;
 use self::finish::Finisher;
 use self::grant::Seal;
 use self::group::Group;
-use self::ledger::batch::Prepared;
+use self::ledger::prepared::Prepared;
 use self::ledger::{Ledger, Tally};
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;
@@ -149,7 +149,13 @@ impl Store {
         let (events, _) = broadcast::channel(BACKLOG);
         let (lanes, _) = broadcast::channel(BACKLOG);
         let tally = Arc::<Tally>::default();
-        let ledger = Ledger { db: db.clone(), events: events.clone(), lanes: lanes.clone(), tally: tally.clone() };
+        let ledger = Ledger {
+            db: db.clone(),
+            events: events.clone(),
+            lanes: lanes.clone(),
+            tally: tally.clone(),
+            counter: std::sync::Mutex::default(),
+        };
         let ledger = Group::start(ledger, options.queue, options.batch);
         let finisher = Group::start(Finisher { db: db.clone() }, options.queue, options.batch);
         let alone = lock.is_some();
@@ -194,7 +200,7 @@ impl Store {
 
     /// Commits one intake whole, together with whatever else is waiting. When this returns, it is on disk.
     pub async fn commit(&self, intake: Intake) -> Result<Committed> {
-        let committed = self.inner.ledger.submit(Prepared::new(intake)).await;
+        let committed = self.inner.ledger.submit(Prepared::new(intake)?).await;
         if matches!(committed, Err(StoreError::Busy(_))) {
             self.inner.tally.busy.fetch_add(1, Ordering::Relaxed);
         }

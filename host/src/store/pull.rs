@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::db::{Tx, Value, args};
 use super::intake::Intake;
-use super::ledger::batch::Prepared;
+use super::ledger::prepared::Prepared;
 use super::{Result, Store, claim_number, span};
 use crate::model::Instant;
 

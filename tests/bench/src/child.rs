@@ -8,7 +8,7 @@ use tokio::process::{Child, Command};
 
 /// A running bare server; it ends when this is dropped.
 pub struct Bare {
-    _child: Child,
+    child: Child,
     /// The words that it printed when it was ready.
     pub said: Vec<String>,
 }
@@ -22,8 +22,26 @@ impl Bare {
         let output = child.stdout.take().context("its output is a pipe")?;
         let line = BufReader::new(output).lines().next_line().await?;
         let line = line.with_context(|| format!("the bare server `{}` did not start", arguments.join(" ")))?;
-        Ok(Bare { _child: child, said: line.split_whitespace().map(str::to_owned).collect() })
+        Ok(Bare { child, said: line.split_whitespace().map(str::to_owned).collect() })
     }
+}
+
+impl Bare {
+    /// Its process.
+    pub fn pid(&self) -> Result<u32> {
+        self.child.id().context("the bare server has ended")
+    }
+}
+
+/// Processor time that a process has used so far, in seconds.
+pub fn processor(pid: u32) -> Result<f64> {
+    /// Linux counts it in hundredths, whatever its own clock.
+    const TICKS: f64 = 100.0;
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The name stands in brackets and may hold anything; user and system time are the 12th and 13th after it.
+    let after = stat.rsplit_once(')').context("the system does not tell")?.1;
+    let ticks: Vec<f64> = after.split_whitespace().skip(11).take(2).filter_map(|text| text.parse().ok()).collect();
+    Ok(ticks.iter().sum::<f64>() / TICKS)
 }
 
 /// A line of `/proc/PID/status` in MiB: `VmRSS`, or its highest so far, `VmHWM`.

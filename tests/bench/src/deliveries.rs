@@ -18,7 +18,7 @@ use crate::load::{self, Requests};
 use crate::table::Row;
 
 /// Calls of one turn.
-const CALLS: usize = 1_200;
+const CALLS: usize = 4_000;
 const TURNS: usize = 2;
 
 /// Deliveries at once, and changes in each: what a sink has unless it says otherwise.
@@ -40,7 +40,7 @@ pub async fn measure() -> Result<Vec<Row>> {
 }
 
 async fn by_hub() -> Result<f64> {
-    let crm = FakeVtiger::start().await?;
+    let crm = FakeVtiger::prompt().await?;
     let hub = Hub::start(Setup::vtiger(&crm.url())).await;
     let requests = tokio::task::spawn_blocking(|| Requests::ended(0..CALLS)).await?;
     let posting = tokio::spawn(load::run(hub.address(), 32, requests, PATIENCE));
@@ -50,7 +50,7 @@ async fn by_hub() -> Result<f64> {
 }
 
 async fn natively() -> Result<f64> {
-    let crm = FakeVtiger::start().await?;
+    let crm = FakeVtiger::prompt().await?;
     let host = Connected::new(&json!({ "url": crm.url(), "username": "hub", "access_key": HUB_KEY }));
     let changes: Vec<Change> = (0..CALLS).map(|n| change(&format!("call-{n}"), ended(&PbxCall::number(n)))).collect();
     let waiting = std::sync::Arc::new(Mutex::new(changes));

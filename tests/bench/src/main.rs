@@ -10,6 +10,7 @@ mod bare_sockets;
 mod child;
 mod decode;
 mod deliveries;
+mod disk;
 mod frames;
 mod load;
 mod sockets;
@@ -58,6 +59,7 @@ async fn run(arguments: &[String]) -> Result<()> {
         if arguments.is_empty() || arguments.iter().any(|wanted| wanted == name) {
             let began = Instant::now();
             eprintln!("▸ measuring {name}");
+            disk::settle().await?;
             rows.extend(measured(name).await?);
             eprintln!("  {:.0} s", began.elapsed().as_secs_f64());
         }

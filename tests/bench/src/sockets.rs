@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::child::Bare;
+use crate::disk;
 use crate::frames::Frames;
 use crate::load::{self, Connection};
 use crate::table::{Row, percentile};
@@ -24,8 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The sockets of the row about latency.
 const LISTENERS: usize = 1_000;
 
-/// How many webhooks it takes.
+/// How many webhooks it takes, and the time between two.
 const WEBHOOKS: usize = 200;
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// How long each server is measured at a time, and how often.
 const TURN: Duration = Duration::from_millis(1_500);
@@ -40,15 +42,20 @@ pub async fn latency() -> Result<Vec<Row>> {
         for _ in 0..WEBHOOKS {
             listeners.event().await?;
             // Calls come one by one: the hub is at rest between two.
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            tokio::time::sleep(PAUSE).await;
         }
         Ok(listeners.late())
     })
     .await?;
-    // Those that the first events waited for warm caches.
-    let (half, most) = (percentile(&mut late, 50) / 1000.0, percentile(&mut late, 99) / 1000.0);
+    let mut disk = tokio::task::spawn_blocking(|| disk::flushes(WEBHOOKS, PAUSE)).await??;
     let what = format!("webhook in → frame, at each of {LISTENERS} sockets");
-    Ok(vec![Row::below(format!("{what}: p50"), "ms", half, 25.0), Row::below(format!("{what}: p99"), "ms", most, 25.0)])
+    let row = |percent| {
+        let millis = percentile(&mut late, percent) / 1000.0;
+        let flush = percentile(&mut disk, percent) / 1000.0;
+        Row::below(format!("{what}: p{percent}"), "ms", millis, 25.0)
+            .beside(format!("{flush:.1} ms the disk alone"), None)
+    };
+    Ok([50, 99].map(row).into())
 }
 
 /// The next event when everybody has the last.

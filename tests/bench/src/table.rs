@@ -47,6 +47,18 @@ impl Row {
         Row { what: what.into(), measured: measured.into(), bare, ratio: None, must, reached: None }
     }
 
+    /// An amount of which nothing is asked, and the bare one.
+    pub fn plain(what: String, unit: &str, hub: f64, bare: f64) -> Self {
+        Row {
+            what,
+            measured: format!("{hub:.1} {unit}"),
+            bare: format!("{bare:.1} {unit}"),
+            ratio: Some(hub / bare),
+            must: String::new(),
+            reached: None,
+        }
+    }
+
     /// Something that could not be measured.
     pub fn absent(what: impl Into<String>, why: impl Into<String>) -> Self {
         let (bare, must) = (String::new(), String::new());

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use cordboard_tests::hub::{Hub, Setup};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use crate::child::{Bare, memory};
+use crate::child::{Bare, memory, processor};
 use crate::load::{self, Requests};
 use crate::table::{Row, percentile};
 
@@ -60,31 +60,56 @@ async fn on(store: &str, hub_url: Option<&str>, bare_url: &str) -> Result<Vec<Ro
     for server in [hub.address(), theirs] {
         load::run(server, 64, calls.more(20_000).await?, WARM).await?;
     }
+    let servers = [(hub.address(), hub.pid()), (theirs, bare.pid()?)];
     let mut rows = Vec::new();
     for connections in [64, 256] {
-        let mut sums = [(0.0, Vec::new()), (0.0, Vec::new())];
+        let mut sums = [Sum::default(), Sum::default()];
         for _ in 0..TURNS {
-            for (server, sum) in [hub.address(), theirs].into_iter().zip(&mut sums) {
-                let done = load::run(server, connections, calls.more(ENOUGH).await?, TURN).await?;
-                sum.0 += done.rate() / TURNS as f64;
-                sum.1.extend(done.latencies);
+            for ((address, pid), sum) in servers.into_iter().zip(&mut sums) {
+                let requests = calls.more(ENOUGH).await?;
+                let before = processor(pid)?;
+                let done = load::run(address, connections, requests, TURN).await?;
+                sum.rate += done.rate() / TURNS as f64;
+                sum.processor += processor(pid)? - before;
+                sum.latencies.extend(done.latencies);
             }
         }
-        let [(ours, mut late), (theirs, mut bare_late)] = sums;
+        let [mut ours, mut theirs] = sums;
         let what = format!("signed webhooks, {store}, {connections} connections");
-        rows.push(Row::share(what.clone(), "/s", ours, theirs, 0.5));
-        let (p50, p99) = (percentile(&mut late, 50) / 1000.0, percentile(&mut late, 99) / 1000.0);
-        let (bare_p50, bare_p99) = (percentile(&mut bare_late, 50) / 1000.0, percentile(&mut bare_late, 99) / 1000.0);
+        rows.push(Row::share(what.clone(), "/s", ours.rate, theirs.rate, 0.5));
+        let (p50, p99) = (ours.late(50), ours.late(99));
         let mut row = Row::below(format!("{what}: p99 (p50 {p50:.1} ms)"), "ms", p99, 30.0);
-        row = row.beside(format!("{bare_p99:.1} ms (p50 {bare_p50:.1} ms)"), None);
+        row = row.beside(format!("{:.1} ms (p50 {:.1} ms)", theirs.late(99), theirs.late(50)), None);
         if connections != 64 {
             (row.must, row.reached) = (String::new(), None);
         }
         rows.push(row);
+        let what = format!("{what}: the server's own processor time for each");
+        rows.push(Row::plain(what, "µs", ours.each(), theirs.each()));
     }
     let most = memory(hub.pid(), "VmHWM")?;
     rows.push(Row::below(format!("memory at its highest under that load, {store}"), "MiB", most, 250.0));
     Ok(rows)
+}
+
+/// What one server did in its turns.
+#[derive(Default)]
+struct Sum {
+    rate: f64,
+    processor: f64,
+    latencies: Vec<u32>,
+}
+
+impl Sum {
+    /// So many of a hundred were answered sooner, in milliseconds.
+    fn late(&mut self, percent: usize) -> f64 {
+        percentile(&mut self.latencies, percent) / 1000.0
+    }
+
+    /// Microseconds of the processor for one request.
+    fn each(&self) -> f64 {
+        self.processor * 1e6 / self.latencies.len() as f64
+    }
 }
 
 /// Calls that nobody has told of yet.

@@ -92,14 +92,23 @@ impl FakeVtiger {
         Self::serve(TcpListener::bind("127.0.0.1:0").await?)
     }
 
+    /// As `start`, and nothing waits: for measuring those who ask, and not how long they are kept waiting.
+    pub async fn prompt() -> std::io::Result<Self> {
+        Self::waiting(TcpListener::bind("127.0.0.1:0").await?, Duration::ZERO)
+    }
+
     /// Starts on a listener of one's own.
     pub fn serve(listener: TcpListener) -> std::io::Result<Self> {
+        Self::waiting(listener, Duration::from_millis(1))
+    }
+
+    fn waiting(listener: TcpListener, gap: Duration) -> std::io::Result<Self> {
         let server = Arc::new(Server {
             crm: Mutex::new(Crm::recorded()),
             sessions: Mutex::default(),
             clock: Clock::default(),
             faults: Faults::default(),
-            gap: Duration::from_millis(1),
+            gap,
             body_limit: 64 << 20,
         });
         let address = listener.local_addr()?;

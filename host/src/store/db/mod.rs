@@ -5,6 +5,7 @@
 mod filter;
 pub(super) mod postgres;
 mod rows;
+mod script;
 pub(super) mod sqlite;
 mod text;
 mod value;
@@ -17,6 +18,7 @@ use sqlx::{AssertSqlSafe, PgPool, PgTransaction, SqlitePool, SqliteTransaction};
 use super::error::StoreError;
 pub(super) use filter::{Filter, anywhere};
 pub(super) use rows::Rows;
+pub(super) use script::Script;
 pub(super) use value::{Row, Value, args};
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;
@@ -100,8 +102,8 @@ fn without_password(url: &str) -> String {
     }
 }
 
-const SQLITE_CLOCK: &str = "cast(unixepoch('subsec') * 1000 as integer)";
-const POSTGRES_CLOCK: &str = "(extract(epoch from clock_timestamp()) * 1000)::bigint";
+pub(super) const SQLITE_CLOCK: &str = "cast(unixepoch('subsec') * 1000 as integer)";
+pub(super) const POSTGRES_CLOCK: &str = "(extract(epoch from clock_timestamp()) * 1000)::bigint";
 
 impl Db {
     /// True for PostgreSQL.
@@ -242,6 +244,14 @@ impl Tx {
                 Ok(query.execute(&mut **tx).await.map_err(failed)?.rows_affected())
             }
         }
+    }
+
+    /// Writes what statements that need nothing of each other write.
+    pub async fn run(&mut self, script: Script) -> Result<()> {
+        let Some(further) = script.len().checked_sub(1) else { return Ok(()) };
+        let (sql, values) = if self.is_postgres() { script.at_once() } else { script.in_turn() };
+        self.statements.fetch_add(further as u64, Ordering::Relaxed);
+        self.execute(sql, values).await.map(drop)
     }
 
     /// Makes it last.

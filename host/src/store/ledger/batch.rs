@@ -1,72 +1,36 @@
 //! The merge of a whole batch in memory: what the ledger holds and what came in go in, the rows to write come out.
 //! No input or output here.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::facets::Facets;
-use crate::model::event::About;
+use super::prepared::{Alone, Kept, Prepared, Sighting, shown, unwritable};
+use crate::model::event::{About, Shown};
 use crate::model::type_of;
-use crate::model::{AtDesks, Event, Instant, Item, Kind, Merged, Session, Subject};
+use crate::model::{AtDesks, Event, Instant, Item, Kind, Merged, Subject};
 use crate::store::error::StoreError;
-use crate::store::intake::{Committed, Intake};
+use crate::store::intake::Committed;
 use crate::store::routes::Want;
 
 /// A subject in the whole hub.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(in crate::store) struct Key {
-    pub tenant: String,
-    pub source: String,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::store) struct Key<'a> {
+    pub tenant: &'a str,
+    pub source: &'a str,
     pub kind: Kind,
-    pub id: String,
-}
-
-/// An intake whose observations are in merged form already.
-pub(in crate::store) struct Prepared {
-    pub intake: Intake,
-    pub sightings: Vec<Sighting>,
-    /// The raw body is kept as bytes alone.
-    pub bytes_only: bool,
-}
-
-/// One observation.
-pub(in crate::store) struct Sighting {
-    /// The first is the one that the source calls it by.
-    pub ids: Vec<String>,
-    pub merged: Merged,
-}
-
-impl Prepared {
-    /// Does what needs no ledger: runs in the caller's task, not in the one that commits.
-    pub fn new(mut intake: Intake) -> Self {
-        let observations = std::mem::take(&mut intake.observations);
-        let sighting = |mut observation: crate::model::Observation| {
-            let mut ids = vec![std::mem::take(&mut observation.id)];
-            for id in std::mem::take(&mut observation.also) {
-                if !ids.contains(&id) {
-                    ids.push(id);
-                }
-            }
-            Sighting { ids, merged: observation.merged(&intake.numbering, intake.received_at) }
-        };
-        let sightings = observations.into_iter().map(sighting).collect();
-        Prepared { intake, sightings, bytes_only: false }
-    }
-
-    fn key(&self, kind: Kind, id: &str) -> Key {
-        Key { tenant: self.intake.tenant.clone(), source: self.intake.source.clone(), kind, id: id.to_owned() }
-    }
+    pub id: &'a str,
 }
 
 /// The keys that a batch speaks of, once each.
-pub(in crate::store) fn keys(batch: &[Prepared]) -> Vec<Key> {
+pub(in crate::store) fn keys(batch: &[Prepared]) -> Vec<Key<'_>> {
     let mut seen = std::collections::HashSet::new();
     let mut keys = Vec::new();
     for prepared in batch {
         for sighting in &prepared.sightings {
             for id in &sighting.ids {
                 let key = prepared.key(sighting.merged.kind(), id);
-                if seen.insert(key.clone()) {
+                if seen.insert(key) {
                     keys.push(key);
                 }
             }
@@ -98,16 +62,19 @@ pub(in crate::store) struct Found {
 }
 
 /// A record during the merge.
-pub(in crate::store) struct Entry {
+pub(in crate::store) struct Entry<'a> {
     pub id: i64,
-    pub tenant: String,
+    pub tenant: &'a str,
     pub subject: Subject,
     pub also: Vec<String>,
     pub revision: i64,
     pub created_at: Instant,
     pub updated_at: Instant,
-    pub merged: Merged,
+    pub merged: Cow<'a, Merged>,
+    /// What is known, when it has been looked at.
     pub view: Option<Item>,
+    /// What is written, when that was ready.
+    pub kept: Option<&'a Kept>,
     pub joined_into: Option<usize>,
     pub dirty: bool,
 }
@@ -130,10 +97,10 @@ pub(in crate::store) struct WantRow {
 
 /// What is to be written.
 #[derive(Default)]
-pub(in crate::store) struct Plan {
-    pub entries: Vec<Entry>,
+pub(in crate::store) struct Plan<'a> {
+    pub entries: Vec<Entry<'a>>,
     /// Further ids: key and entry.
-    pub aliases: Vec<(Key, usize)>,
+    pub aliases: Vec<(Key<'a>, usize)>,
     pub events: Vec<EventRow>,
     pub wants: Vec<WantRow>,
     /// (winner, loser), in order.
@@ -145,39 +112,37 @@ pub(in crate::store) struct Plan {
 
 /// A record as it is written.
 pub(in crate::store) struct RecordRow<'a> {
-    pub entry: &'a Entry,
+    pub entry: &'a Entry<'a>,
     pub also: Option<String>,
     pub joined_into: Option<i64>,
-    pub facets: Facets,
-    pub merged: String,
+    pub kept: Cow<'a, Kept>,
 }
 
 impl RecordRow<'_> {
     /// The numbers that a contact is known by: tenant, key, record.
     pub fn contact_numbers(&self) -> impl Iterator<Item = (&str, &str, i64)> {
-        self.facets.contact.iter().map(|number| (self.entry.tenant.as_str(), number.as_str(), self.entry.id))
+        self.kept.facets.contact.iter().map(|number| (self.entry.tenant, number.as_str(), self.entry.id))
     }
 }
 
-impl Plan {
+impl Plan<'_> {
     /// The records that changed, as they are written.
     pub fn records(&self) -> Result<Vec<RecordRow<'_>>, StoreError> {
         let dirty = self.entries.iter().enumerate().filter(|(_, entry)| entry.dirty);
         dirty.map(|(at, entry)| self.record(at, entry)).collect()
     }
 
-    fn record<'a>(&self, at: usize, entry: &'a Entry) -> Result<RecordRow<'a>, StoreError> {
-        let unwritable = |why: serde_json::Error| StoreError::Refused(why.to_string());
-        let facets = match &entry.view {
-            Some(view) => Facets::of(view),
-            None => Facets::of(&entry.merged.view()),
+    fn record<'a>(&self, at: usize, entry: &'a Entry<'a>) -> Result<RecordRow<'a>, StoreError> {
+        let kept = match (entry.kept, &entry.view) {
+            (Some(kept), _) => Cow::Borrowed(kept),
+            (None, Some(view)) => Cow::Owned(Kept::of(&entry.merged, view)?),
+            (None, None) => Cow::Owned(Kept::of(&entry.merged, &entry.merged.view())?),
         };
         let also = (!entry.also.is_empty()).then(|| serde_json::to_string(&entry.also));
         Ok(RecordRow {
             also: also.transpose().map_err(unwritable)?,
             joined_into: entry.joined_into.map(|_| self.entries[self.root(at)].id),
-            facets,
-            merged: serde_json::to_string(&entry.merged).map_err(unwritable)?,
+            kept,
             entry,
         })
     }
@@ -192,13 +157,13 @@ impl Plan {
 }
 
 /// Merges a batch into what the ledger holds. Intakes for which `admitted` is false are passed over.
-pub(in crate::store) fn merge(
-    batch: &[Prepared],
+pub(in crate::store) fn merge<'a>(
+    batch: &'a [Prepared],
     admitted: &[bool],
-    keys: &[Key],
+    keys: &[Key<'a>],
     found: Vec<Found>,
     counter: Counter,
-) -> Result<Plan, StoreError> {
+) -> Result<Plan<'a>, StoreError> {
     let mut merge = Merge { plan: Plan { counter, ..Plan::default() }, index: HashMap::new(), wants: BTreeMap::new() };
     merge.load(keys, found);
     for (prepared, admitted) in batch.iter().zip(admitted) {
@@ -212,38 +177,48 @@ pub(in crate::store) fn merge(
     Ok(plan)
 }
 
-struct Merge {
-    plan: Plan,
-    index: HashMap<Key, usize>,
+/// What becomes of a record.
+struct Change<'c> {
+    /// Absent for one that is new.
+    before: Option<Item>,
+    after: Item,
+    shown: &'c Shown,
+    changed: &'c [&'static str],
+}
+
+struct Merge<'a> {
+    plan: Plan<'a>,
+    index: HashMap<Key<'a>, usize>,
     wants: BTreeMap<(usize, String), WantRow>,
 }
 
-impl Merge {
-    fn load(&mut self, keys: &[Key], found: Vec<Found>) {
+impl<'a> Merge<'a> {
+    fn load(&mut self, keys: &[Key<'a>], found: Vec<Found>) {
         let mut by_id: HashMap<i64, usize> = HashMap::new();
         for found in found {
-            let key = &keys[found.key];
+            let key = keys[found.key];
             let at = *by_id.entry(found.id).or_insert_with(|| {
                 self.plan.entries.push(Entry {
                     id: found.id,
-                    tenant: key.tenant.clone(),
-                    subject: Subject { source: key.source.clone(), kind: key.kind, id: found.subject },
+                    tenant: key.tenant,
+                    subject: Subject { source: key.source.to_owned(), kind: key.kind, id: found.subject },
                     also: found.also,
                     revision: found.revision,
                     created_at: found.created_at,
                     updated_at: found.updated_at,
-                    merged: found.merged,
+                    merged: Cow::Owned(found.merged),
                     view: None,
+                    kept: None,
                     joined_into: None,
                     dirty: false,
                 });
                 self.plan.entries.len() - 1
             });
-            self.index.insert(key.clone(), at);
+            self.index.insert(key, at);
         }
     }
 
-    fn intake(&mut self, prepared: &Prepared) -> Result<Committed, StoreError> {
+    fn intake(&mut self, prepared: &'a Prepared) -> Result<Committed, StoreError> {
         let intake = match (prepared.intake.replays, &prepared.intake.raw) {
             (Some(id), _) => id,
             (None, Some(_)) => {
@@ -266,8 +241,8 @@ impl Merge {
 
     fn sighting(
         &mut self,
-        prepared: &Prepared,
-        sighting: &Sighting,
+        prepared: &'a Prepared,
+        sighting: &'a Sighting,
         intake: i64,
     ) -> Result<(usize, Option<Arc<Event>>), StoreError> {
         let kind = sighting.merged.kind();
@@ -282,12 +257,17 @@ impl Merge {
             }
         }
         known.sort_by_key(|&at| self.plan.entries[at].id);
-        let is_new = known.is_empty();
-        let at = match known.first() {
-            Some(&at) => at,
-            None => self.create(prepared, kind, unknown.remove(0)),
+        let Some(&at) = known.first() else {
+            let at = self.create(prepared, sighting, unknown.remove(0));
+            for key in unknown {
+                self.learn(at, key);
+            }
+            let Alone { changed, view, shown, .. } = &sighting.alone;
+            let change = Change { before: None, after: view.clone(), shown, changed };
+            let event = self.revise(prepared, at, intake, change)?;
+            return Ok((at, Some(event)));
         };
-        let before = (!is_new).then(|| self.view(at));
+        let before = self.take_view(at);
         let mut touched = Vec::new();
         for &loser in known.iter().skip(1) {
             touched.extend(self.join(at, loser));
@@ -295,35 +275,44 @@ impl Merge {
         for key in unknown {
             self.learn(at, key);
         }
+        let was_joined = known.len() > 1;
         let entry = &mut self.plan.entries[at];
-        touched.extend(entry.merged.join(sighting.merged.clone()));
-        if touched.is_empty() && !is_new && known.len() < 2 {
+        touched.extend(entry.merged.to_mut().join(sighting.merged.clone()));
+        if touched.is_empty() && !was_joined {
+            entry.view = Some(before);
             return Ok((at, None));
         }
         // A newer sighting of the same values is remembered, and is no change of the record.
         entry.dirty = true;
-        entry.view = None;
-        let after = self.view(at);
-        let changed = before.as_ref().map_or(touched, |before| after.differing(before));
-        if changed.is_empty() && !is_new && known.len() < 2 {
+        entry.kept = None;
+        let after = entry.view.insert(entry.merged.view()).clone();
+        let changed = after.differing(&before);
+        if changed.is_empty() && !was_joined {
             return Ok((at, None));
         }
-        let event = self.revise(prepared, at, before, &changed, intake, known.len() > 1)?;
+        let change = Change { before: Some(before), shown: &shown(&after)?, after, changed: &changed };
+        let event = self.revise(prepared, at, intake, change)?;
+        if was_joined {
+            // What the other subject was wanted for is wanted of this one now, as it has become by the join.
+            let revision = self.plan.entries[at].revision;
+            self.wants.values_mut().filter(|want| want.entry == at).for_each(|want| want.wanted = revision);
+        }
         Ok((at, Some(event)))
     }
 
-    fn create(&mut self, prepared: &Prepared, kind: Kind, key: Key) -> usize {
+    fn create(&mut self, prepared: &Prepared, sighting: &'a Sighting, key: Key<'a>) -> usize {
         self.plan.counter.record += 1;
         self.plan.entries.push(Entry {
             id: self.plan.counter.record,
-            tenant: key.tenant.clone(),
-            subject: Subject { source: key.source.clone(), kind, id: key.id.clone() },
+            tenant: key.tenant,
+            subject: Subject { source: key.source.to_owned(), kind: key.kind, id: key.id.to_owned() },
             also: Vec::new(),
             revision: 0,
             created_at: prepared.intake.received_at,
             updated_at: prepared.intake.received_at,
-            merged: Merged::empty(kind),
+            merged: Cow::Borrowed(&sighting.merged),
             view: None,
+            kept: Some(&sighting.alone.kept),
             joined_into: None,
             dirty: true,
         });
@@ -332,9 +321,10 @@ impl Merge {
         at
     }
 
-    fn view(&mut self, at: usize) -> Item {
+    /// What is known of a record that is about to change.
+    fn take_view(&mut self, at: usize) -> Item {
         let entry = &mut self.plan.entries[at];
-        entry.view.get_or_insert_with(|| entry.merged.view()).clone()
+        entry.view.take().unwrap_or_else(|| entry.merged.view())
     }
 
     /// The older subject takes the other one in.
@@ -342,7 +332,7 @@ impl Merge {
         let theirs = &mut self.plan.entries[loser];
         theirs.joined_into = Some(winner);
         theirs.dirty = true;
-        let (merged, mut also) = (theirs.merged.clone(), std::mem::take(&mut theirs.also));
+        let (merged, mut also) = (theirs.merged.clone().into_owned(), std::mem::take(&mut theirs.also));
         let revision = theirs.revision;
         also.insert(0, theirs.subject.id.clone());
         let mine = &mut self.plan.entries[winner];
@@ -357,15 +347,17 @@ impl Merge {
                 self.want(winner, Want { sink: key.1, holds: want.holds, expires_at: want.expires_at });
             }
         }
-        self.plan.entries[winner].merged.join(merged)
+        let mine = &mut self.plan.entries[winner];
+        mine.kept = None;
+        mine.merged.to_mut().join(merged)
     }
 
     /// One more id of a subject.
-    fn learn(&mut self, at: usize, key: Key) {
+    fn learn(&mut self, at: usize, key: Key<'a>) {
         let entry = &mut self.plan.entries[at];
-        entry.also.push(key.id.clone());
+        entry.also.push(key.id.to_owned());
         entry.dirty = true;
-        self.index.insert(key.clone(), at);
+        self.index.insert(key, at);
         self.plan.aliases.push((key, at));
     }
 
@@ -374,41 +366,35 @@ impl Merge {
         &mut self,
         prepared: &Prepared,
         at: usize,
-        before: Option<Item>,
-        changed: &[&str],
         intake: i64,
-        was_joined: bool,
+        change: Change<'_>,
     ) -> Result<Arc<Event>, StoreError> {
+        let Change { before, after, shown, changed } = change;
         self.plan.counter.event += 1;
         let entry = &mut self.plan.entries[at];
         entry.revision += 1;
         entry.updated_at = prepared.intake.received_at;
         entry.dirty = true;
-        let after = entry.view.get_or_insert_with(|| entry.merged.view()).clone();
         let desks = AtDesks::between(before.as_ref(), &after);
-        let event = Arc::new(Event {
+        let event = Event {
             seq: self.plan.counter.event.unsigned_abs(),
             kind: type_of(before.as_ref(), &after, changed, &desks),
             at: prepared.intake.received_at,
-            tenant: entry.tenant.clone(),
+            tenant: entry.tenant.to_owned(),
             about: About {
                 record: entry.id,
                 subject: entry.subject.clone(),
                 revision: entry.revision.unsigned_abs(),
                 changed: changed.iter().map(|&field| field.to_owned()).collect(),
                 desks,
-                item: after,
+                item: shown,
             },
-        });
-        let body = body(&event).map_err(|why| StoreError::Refused(why.to_string()))?;
+        };
+        let body = serde_json::to_string(&event).map_err(unwritable)?;
+        let event = Arc::new(event.with(after));
         self.plan.events.push(EventRow { event: event.clone(), body, intake });
         for want in prepared.intake.routes.wants(&prepared.intake.tenant, &event) {
             self.want(at, want);
-        }
-        if was_joined {
-            // What the other subject was wanted for is wanted of this one now, as it has become by the join.
-            let revision = self.plan.entries[at].revision;
-            self.wants.values_mut().filter(|want| want.entry == at).for_each(|want| want.wanted = revision);
         }
         Ok(event)
     }
@@ -429,17 +415,5 @@ impl Merge {
             row.holds = want.holds;
             row.expires_at = want.expires_at;
         }
-    }
-}
-
-/// The event as it is stored: without a code for pairing, which is gone from the store when it has expired.
-fn body(event: &Event) -> serde_json::Result<String> {
-    match &event.about.item {
-        Item::Session(session) if session.pairing.is_some() => {
-            let session = Session { pairing: None, ..session.clone() };
-            let about = About { item: Item::Session(session), ..event.about.clone() };
-            serde_json::to_string(&Event { about, ..event.clone() })
-        }
-        _ => serde_json::to_string(event),
     }
 }

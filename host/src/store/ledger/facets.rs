@@ -3,7 +3,7 @@
 use crate::model::{Agent, Instant, Item, Party, Phone};
 
 /// The searchable side of a record.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::store) struct Facets {
     /// When it was, as far as the record says.
     pub at: Option<Instant>,

@@ -4,20 +4,22 @@
 pub(super) mod batch;
 pub(super) mod facets;
 mod postgres;
+pub(super) mod prepared;
 mod sqlite;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::broadcast;
 
-use self::batch::{Counter, Found, Plan, Prepared, RecordRow};
-use super::db::{Db, Tx, args};
+use self::batch::{Counter, Found, Plan, RecordRow};
+use self::prepared::Prepared;
+use super::db::{Db, Script, Tx, args};
 use super::delivery::Lane;
 use super::error::StoreError;
 use super::feed::Events;
 use super::group::Handler;
-use super::intake::{Committed, Raw, Verdict};
+use super::intake::{Committed, Verdict};
 use super::pull;
 use crate::model::Instant;
 
@@ -39,6 +41,8 @@ pub(super) struct Ledger {
     pub events: broadcast::Sender<Events>,
     pub lanes: broadcast::Sender<Arc<[Lane]>>,
     pub tally: Arc<Tally>,
+    /// The counter as the last commit left it, where nobody else moves it: on SQLite.
+    pub counter: Mutex<Option<Counter>>,
 }
 
 /// What becomes of a record that is there already.
@@ -82,29 +86,27 @@ pub(super) fn verdict(verdict: &Verdict) -> (Option<&str>, Option<&str>, Option<
     }
 }
 
-fn headers(raw: &Raw) -> String {
-    serde_json::to_string(&raw.headers).unwrap_or_else(|_| "[]".into())
-}
-
 impl Handler for Ledger {
     type Item = Prepared;
     type Outcome = Committed;
 
     async fn handle(&self, items: &mut [Prepared]) -> Result<Vec<Result<Committed>>> {
         let mut tx = self.db.begin_ledger().await?;
-        let counter = counter(&mut tx).await?;
+        // Taken, so that it is read again after a commit that failed.
+        let known = self.known().take();
+        let counter = match known {
+            Some(counter) => counter,
+            None => counter(&mut tx).await?,
+        };
         let admitted = pull::admit(&mut tx, items).await?;
         let keys = batch::keys(items);
         let found = load(&mut tx, &keys).await?;
         let mut plan = batch::merge(items, &admitted, &keys, found, counter)?;
-        write(&mut tx, items, &admitted, &plan).await?;
-        if plan.counter != counter {
-            match tx.is_postgres() {
-                true => postgres::count(&mut tx, plan.counter).await?,
-                false => sqlite::count(&mut tx, plan.counter).await?,
-            }
-        }
+        write(&mut tx, items, &admitted, &plan, plan.counter != counter).await?;
         tx.commit().await?;
+        if !self.db.is_postgres() {
+            *self.known() = Some(plan.counter);
+        }
         self.publish(&plan);
         let committed = std::mem::take(&mut plan.committed);
         let outcome = |(committed, admitted): (Committed, bool)| match admitted {
@@ -120,7 +122,11 @@ impl Handler for Ledger {
 }
 
 impl Ledger {
-    fn publish(&self, plan: &Plan) {
+    fn known(&self) -> std::sync::MutexGuard<'_, Option<Counter>> {
+        self.counter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn publish(&self, plan: &Plan<'_>) {
         let duplicates: usize = plan.committed.iter().map(|committed| committed.duplicates).sum();
         self.tally.commits.fetch_add(1, Ordering::Relaxed);
         self.tally.intakes.fetch_add(plan.committed.len() as u64, Ordering::Relaxed);
@@ -133,7 +139,7 @@ impl Ledger {
         let mut lanes: Vec<Lane> = plan
             .wants
             .iter()
-            .map(|want| Lane { tenant: plan.entries[want.entry].tenant.clone(), sink: want.sink.clone() })
+            .map(|want| Lane { tenant: plan.entries[want.entry].tenant.to_owned(), sink: want.sink.clone() })
             .collect();
         lanes.sort_unstable();
         lanes.dedup();
@@ -150,7 +156,7 @@ async fn counter(tx: &mut Tx) -> Result<Counter> {
     Ok(Counter { event: row.int(0)?, record: row.int(1)?, intake: row.int(2)? })
 }
 
-async fn load(tx: &mut Tx, keys: &[batch::Key]) -> Result<Vec<Found>> {
+async fn load(tx: &mut Tx, keys: &[batch::Key<'_>]) -> Result<Vec<Found>> {
     if keys.is_empty() {
         return Ok(Vec::new());
     }
@@ -173,8 +179,9 @@ async fn load(tx: &mut Tx, keys: &[batch::Key]) -> Result<Vec<Found>> {
     rows.iter().map(found).collect()
 }
 
-/// Writes a plan. What has no rows costs no statement; joins, replays, jobs and pages, all rare, cost their own.
-async fn write(tx: &mut Tx, items: &[Prepared], admitted: &[bool], plan: &Plan) -> Result<()> {
+/// Writes a plan, and the counter when it `moved`. What has no rows costs no statement; joins, replays, jobs and pages,
+/// all rare, cost their own.
+async fn write(tx: &mut Tx, items: &[Prepared], admitted: &[bool], plan: &Plan<'_>, moved: bool) -> Result<()> {
     let postgres = tx.is_postgres();
     let records = plan.records()?;
     let aliases: Vec<_> = plan.aliases.iter().map(|(key, at)| (key, plan.entries[plan.root(*at)].id)).collect();
@@ -184,36 +191,32 @@ async fn write(tx: &mut Tx, items: &[Prepared], admitted: &[bool], plan: &Plan) 
         })
         .map(|((committed, prepared), _)| (committed.intake, prepared))
         .collect();
+    let mut script = Script::default();
     macro_rules! either {
-        ($name:ident($rows:expr)) => {
-            if !$rows.is_empty() {
+        ($needed:expr, $name:ident($rows:expr)) => {
+            if $needed {
                 match postgres {
-                    true => postgres::$name(tx, $rows).await?,
-                    false => sqlite::$name(tx, $rows).await?,
+                    true => postgres::$name(&mut script, $rows),
+                    false => sqlite::$name(&mut script, $rows),
                 }
             }
         };
     }
-    either!(records(&records));
-    either!(aliases(&aliases));
+    either!(!records.is_empty(), records(&records));
+    either!(!aliases.is_empty(), aliases(&aliases));
     let numbers: Vec<_> = records.iter().flat_map(RecordRow::contact_numbers).collect();
-    either!(contact_numbers(&numbers));
-    either!(intake(&raw));
-    if !plan.events.is_empty() {
-        match postgres {
-            true => postgres::events(tx, plan).await?,
-            false => sqlite::events(tx, plan).await?,
+    either!(!numbers.is_empty(), contact_numbers(&numbers));
+    either!(!raw.is_empty(), intake(&raw));
+    either!(!plan.events.is_empty(), events(&plan.events));
+    either!(moved, count(plan.counter));
+    if !plan.joins.is_empty() {
+        tx.run(std::mem::take(&mut script)).await?;
+        for &(winner, loser) in &plan.joins {
+            join(tx, plan, winner, loser).await?;
         }
     }
-    for &(winner, loser) in &plan.joins {
-        join(tx, plan, winner, loser).await?;
-    }
-    if !plan.wants.is_empty() {
-        match postgres {
-            true => postgres::wants(tx, plan).await?,
-            false => sqlite::wants(tx, plan).await?,
-        }
-    }
+    either!(!plan.wants.is_empty(), wants(plan));
+    tx.run(script).await?;
     for ((prepared, admitted), committed) in items.iter().zip(admitted).zip(&plan.committed) {
         if *admitted {
             besides(tx, prepared, committed).await?;
@@ -246,7 +249,7 @@ async fn besides(tx: &mut Tx, prepared: &Prepared, committed: &Committed) -> Res
 
 /// The deliveries of a subject that turned out to be another one: where the other has none to that sink, they become
 /// its own; else they stop, and what they made over there is handed to the sink as joined.
-async fn join(tx: &mut Tx, plan: &Plan, winner: usize, loser: usize) -> Result<()> {
+async fn join(tx: &mut Tx, plan: &Plan<'_>, winner: usize, loser: usize) -> Result<()> {
     let (into, from) = (plan.entries[plan.root(winner)].id, plan.entries[loser].id);
     let revision = plan.entries[plan.root(winner)].revision;
     let clock = tx.clock();

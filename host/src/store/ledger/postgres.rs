@@ -1,7 +1,8 @@
 //! The ledger's statements in PostgreSQL's words: a batch goes as columns, one array for each.
 
-use super::batch::{Counter, Key, Plan, Prepared, RecordRow, WantRow};
-use crate::store::db::{Row, Tx, Value};
+use super::batch::{Counter, EventRow, Key, Plan, RecordRow, WantRow};
+use super::prepared::Prepared;
+use crate::store::db::{POSTGRES_CLOCK, Row, Script, Tx, Value};
 use crate::store::error::StoreError;
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;
@@ -22,12 +23,12 @@ fn opt_texts<'a, T>(rows: &'a [T], value: impl Fn(&'a T) -> Option<&'a str>) -> 
 }
 
 /// The records of these keys.
-pub(super) async fn load(tx: &mut Tx, keys: &[Key]) -> Result<Vec<Row>> {
+pub(super) async fn load(tx: &mut Tx, keys: &[Key<'_>]) -> Result<Vec<Row>> {
     let values = [
-        texts(keys, |key| &key.tenant),
-        texts(keys, |key| &key.source),
+        texts(keys, |key| key.tenant),
+        texts(keys, |key| key.source),
         texts(keys, |key| key.kind.word()),
-        texts(keys, |key| &key.id),
+        texts(keys, |key| key.id),
     ];
     let sql = "
         with k as materialized (
@@ -46,10 +47,10 @@ pub(super) async fn load(tx: &mut Tx, keys: &[Key]) -> Result<Vec<Row>> {
 }
 
 /// Writes records that are new or changed.
-pub(super) async fn records(tx: &mut Tx, records: &[RecordRow<'_>]) -> Result<()> {
+pub(super) fn records(script: &mut Script, records: &[RecordRow<'_>]) {
     let values = [
         ints(records, |row| row.entry.id),
-        texts(records, |row| &row.entry.tenant),
+        texts(records, |row| row.entry.tenant),
         texts(records, |row| &row.entry.subject.source),
         texts(records, |row| row.entry.subject.kind.word()),
         texts(records, |row| &row.entry.subject.id),
@@ -57,13 +58,13 @@ pub(super) async fn records(tx: &mut Tx, records: &[RecordRow<'_>]) -> Result<()
         ints(records, |row| row.entry.revision),
         ints(records, |row| super::millis(row.entry.created_at)),
         ints(records, |row| super::millis(row.entry.updated_at)),
-        ints(records, |row| super::millis(row.facets.at.unwrap_or(row.entry.created_at))),
-        texts(records, |row| &row.facets.numbers),
-        texts(records, |row| &row.facets.agents),
-        texts(records, |row| &row.facets.words),
+        ints(records, |row| super::millis(row.kept.facets.at.unwrap_or(row.entry.created_at))),
+        texts(records, |row| &row.kept.facets.numbers),
+        texts(records, |row| &row.kept.facets.agents),
+        texts(records, |row| &row.kept.facets.words),
         Value::Ints(records.iter().map(|row| row.joined_into).collect()),
-        opt_texts(records, |row| row.facets.person.as_deref()),
-        Value::Jsons(records.iter().map(|row| Some(row.merged.clone())).collect()),
+        opt_texts(records, |row| row.kept.facets.person.as_deref()),
+        Value::Jsons(records.iter().map(|row| Some(row.kept.merged.clone())).collect()),
     ];
     let sql = format!(
         "insert into record (id, tenant, source, kind, subject, also, revision, created_at, updated_at, at, numbers,
@@ -77,26 +78,26 @@ pub(super) async fn records(tx: &mut Tx, records: &[RecordRow<'_>]) -> Result<()
                  agents, words, joined_into, person, merged) {}",
         super::ON_RECORD
     );
-    tx.execute(sql, values).await.map(drop)
+    script.add(sql, values);
 }
 
 /// Writes further ids of subjects.
-pub(super) async fn aliases(tx: &mut Tx, aliases: &[(&Key, i64)]) -> Result<()> {
+pub(super) fn aliases(script: &mut Script, aliases: &[(&Key<'_>, i64)]) {
     let values = [
-        texts(aliases, |(key, _)| &key.tenant),
-        texts(aliases, |(key, _)| &key.source),
+        texts(aliases, |(key, _)| key.tenant),
+        texts(aliases, |(key, _)| key.source),
         texts(aliases, |(key, _)| key.kind.word()),
-        texts(aliases, |(key, _)| &key.id),
+        texts(aliases, |(key, _)| key.id),
         ints(aliases, |(_, record)| *record),
     ];
     let sql = "insert into alias (tenant, source, kind, subject, record)
          select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[])
          on conflict (subject, source, kind, tenant) do update set record = excluded.record";
-    tx.execute(sql, values).await.map(drop)
+    script.add(sql, values);
 }
 
 /// Writes by which numbers contacts are known.
-pub(super) async fn contact_numbers(tx: &mut Tx, numbers: &[(&str, &str, i64)]) -> Result<()> {
+pub(super) fn contact_numbers(script: &mut Script, numbers: &[(&str, &str, i64)]) {
     let values = [
         texts(numbers, |(tenant, ..)| tenant),
         texts(numbers, |(_, number, _)| number),
@@ -104,11 +105,11 @@ pub(super) async fn contact_numbers(tx: &mut Tx, numbers: &[(&str, &str, i64)]) 
     ];
     let sql = "insert into contact_number (tenant, number, record)
          select * from unnest($1::text[], $2::text[], $3::bigint[]) on conflict do nothing";
-    tx.execute(sql, values).await.map(drop)
+    script.add(sql, values);
 }
 
 /// Writes raw requests.
-pub(super) async fn intake(tx: &mut Tx, intakes: &[(i64, &Prepared)]) -> Result<()> {
+pub(super) fn intake(script: &mut Script, intakes: &[(i64, &Prepared)]) {
     let rows: Vec<_> = intakes
         .iter()
         .filter_map(|(id, prepared)| prepared.intake.raw.as_ref().map(|raw| (*id, *prepared, raw)))
@@ -124,7 +125,7 @@ pub(super) async fn intake(tx: &mut Tx, intakes: &[(i64, &Prepared)]) -> Result<
         opt_texts(&rows, |(_, prepared, _)| super::verdict(&prepared.intake.verdict).2),
         texts(&rows, |(_, _, raw)| &raw.method),
         texts(&rows, |(_, _, raw)| &raw.path),
-        Value::Jsons(rows.iter().map(|(_, _, raw)| Some(super::headers(raw))).collect()),
+        Value::Jsons(rows.iter().map(|(_, prepared, _)| Some(prepared.headers.clone())).collect()),
         Value::Blobs(rows.iter().map(|(_, _, raw)| Some(raw.body.clone())).collect()),
         opt_texts(&rows, |(_, prepared, raw)| jsonb(&raw.body).filter(|_| !prepared.bytes_only)),
         Value::Blobs(rows.iter().map(|(_, _, raw)| raw.digest.map(|digest| digest.to_vec())).collect()),
@@ -137,8 +138,11 @@ pub(super) async fn intake(tx: &mut Tx, intakes: &[(i64, &Prepared)]) -> Result<
              $8::text[], $9::text[], $10::text[], $11::text[], $12::bytea[], $13::text[], $14::bytea[])
              as r (id, tenant, source, received_at, verdict, kind, field, why, method, path, headers, body, json,
                  digest)";
-    tx.execute(sql, values).await.map(drop)
+    script.add(sql, values);
 }
+
+/// As many brackets may nest in any way.
+const PLAIN: usize = 64;
 
 /// The body as a text that JSONB can hold: JSON without U+0000, lone surrogates, deep nesting or endless numbers.
 fn jsonb(body: &[u8]) -> Option<&str> {
@@ -146,12 +150,17 @@ fn jsonb(body: &[u8]) -> Option<&str> {
     if !matches!(text.trim_start().as_bytes().first(), Some(b'{' | b'[')) || text.contains("\\u0000") {
         return None;
     }
-    serde_json::from_str::<serde_json::Value>(text).is_ok().then_some(text)
+    // Where nothing is escaped and hardly anything nested, it need only be JSON.
+    let brackets = text.bytes().filter(|byte| matches!(byte, b'{' | b'[')).count();
+    let is_json = match brackets <= PLAIN && !text.contains('\\') {
+        true => serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok(),
+        false => serde_json::from_str::<serde_json::Value>(text).is_ok(),
+    };
+    is_json.then_some(text)
 }
 
 /// Writes events.
-pub(super) async fn events(tx: &mut Tx, plan: &Plan) -> Result<()> {
-    let rows = &plan.events;
+pub(super) fn events(script: &mut Script, rows: &[EventRow]) {
     let values = [
         ints(rows, |row| row.event.seq.cast_signed()),
         texts(rows, |row| &row.event.tenant),
@@ -164,15 +173,15 @@ pub(super) async fn events(tx: &mut Tx, plan: &Plan) -> Result<()> {
          select seq, tenant, at, record, intake, body
          from unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[])
              as r (seq, tenant, at, record, intake, body)";
-    tx.execute(sql, values).await.map(drop)
+    script.add(sql, values);
 }
 
 /// Notes what is wanted of sinks.
-pub(super) async fn wants(tx: &mut Tx, plan: &Plan) -> Result<()> {
+pub(super) fn wants(script: &mut Script, plan: &Plan<'_>) {
     let rows = &plan.wants;
     let entry = |want: &WantRow| &plan.entries[want.entry];
     let values = [
-        texts(rows, |want| &plan.entries[want.entry].tenant),
+        texts(rows, |want| plan.entries[want.entry].tenant),
         texts(rows, |want| &want.sink),
         ints(rows, |want| entry(want).id),
         ints(rows, |want| want.wanted),
@@ -184,14 +193,14 @@ pub(super) async fn wants(tx: &mut Tx, plan: &Plan) -> Result<()> {
          select tenant, sink, record, wanted, holds, expires_at, 'due', {0}, {0}
          from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[])
              as r (tenant, sink, record, wanted, holds, expires_at) {1}",
-        tx.clock(),
-        super::on_want(tx.greatest())
+        POSTGRES_CLOCK,
+        super::on_want("greatest")
     );
-    tx.execute(sql, values).await.map(drop)
+    script.add(sql, values);
 }
 
 /// Keeps the last numbers given.
-pub(super) async fn count(tx: &mut Tx, counter: Counter) -> Result<()> {
+pub(super) fn count(script: &mut Script, counter: Counter) {
     let sql = "update counter set event = $1, record = $2, intake = $3";
-    tx.execute(sql, [counter.event.into(), counter.record.into(), counter.intake.into()]).await.map(drop)
+    script.add(sql, [counter.event.into(), counter.record.into(), counter.intake.into()]);
 }

@@ -1,7 +1,8 @@
 //! The ledger's statements in SQLite's words: a batch goes as one JSON text of small arrays and one blob.
 
-use super::batch::{Counter, Key, Plan, Prepared, RecordRow};
-use crate::store::db::{Row, Rows, Tx, args};
+use super::batch::{Counter, EventRow, Key, Plan, RecordRow};
+use super::prepared::Prepared;
+use crate::store::db::{Row, Rows, SQLITE_CLOCK, Script, Tx, args};
 use crate::store::error::StoreError;
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;
@@ -10,10 +11,10 @@ type Result<T, E = StoreError> = std::result::Result<T, E>;
 pub(super) const COUNTER: &str = "select event, record, intake from counter";
 
 /// The records of these keys.
-pub(super) async fn load(tx: &mut Tx, keys: &[Key]) -> Result<Vec<Row>> {
+pub(super) async fn load(tx: &mut Tx, keys: &[Key<'_>]) -> Result<Vec<Row>> {
     let mut rows = Rows::new();
     for key in keys {
-        rows.row().text(&key.tenant).text(&key.source).text(key.kind.word()).text(&key.id);
+        rows.row().text(key.tenant).text(key.source).text(key.kind.word()).text(key.id);
     }
     let [keys, _] = rows.values();
     let sql = "
@@ -32,13 +33,13 @@ pub(super) async fn load(tx: &mut Tx, keys: &[Key]) -> Result<Vec<Row>> {
 }
 
 /// Writes records that are new or changed.
-pub(super) async fn records(tx: &mut Tx, records: &[RecordRow<'_>]) -> Result<()> {
+pub(super) fn records(script: &mut Script, records: &[RecordRow<'_>]) {
     let mut rows = Rows::new();
     for row in records {
         let entry = row.entry;
         rows.row()
             .int(entry.id)
-            .text(&entry.tenant)
+            .text(entry.tenant)
             .text(&entry.subject.source)
             .text(entry.subject.kind.word())
             .text(&entry.subject.id)
@@ -46,13 +47,13 @@ pub(super) async fn records(tx: &mut Tx, records: &[RecordRow<'_>]) -> Result<()
             .int(entry.revision)
             .int(super::millis(entry.created_at))
             .int(super::millis(entry.updated_at))
-            .int(super::millis(row.facets.at.unwrap_or(entry.created_at)))
-            .text(&row.facets.numbers)
-            .text(&row.facets.agents)
-            .text(&row.facets.words)
+            .int(super::millis(row.kept.facets.at.unwrap_or(entry.created_at)))
+            .text(&row.kept.facets.numbers)
+            .text(&row.kept.facets.agents)
+            .text(&row.kept.facets.words)
             .opt_int(row.joined_into)
-            .opt_text(row.facets.person.as_deref())
-            .json(&row.merged);
+            .opt_text(row.kept.facets.person.as_deref())
+            .json(&row.kept.merged);
     }
     let sql = format!(
         "insert into record (id, tenant, source, kind, subject, also, revision, created_at, updated_at, at, numbers,
@@ -63,24 +64,24 @@ pub(super) async fn records(tx: &mut Tx, records: &[RecordRow<'_>]) -> Result<()
          from jsonb_each($1) where true {}",
         super::ON_RECORD
     );
-    tx.execute(sql, rows.values()).await.map(drop)
+    script.add(sql, rows.values());
 }
 
 /// Writes further ids of subjects.
-pub(super) async fn aliases(tx: &mut Tx, aliases: &[(&Key, i64)]) -> Result<()> {
+pub(super) fn aliases(script: &mut Script, aliases: &[(&Key<'_>, i64)]) {
     let mut rows = Rows::new();
     for (key, record) in aliases {
-        rows.row().text(&key.tenant).text(&key.source).text(key.kind.word()).text(&key.id).int(*record);
+        rows.row().text(key.tenant).text(key.source).text(key.kind.word()).text(key.id).int(*record);
     }
     let [json, _] = rows.values();
     let sql = "insert into alias (tenant, source, kind, subject, record)
          select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 from jsonb_each($1) where true
          on conflict (subject, source, kind, tenant) do update set record = excluded.record";
-    tx.execute(sql, [json]).await.map(drop)
+    script.add(sql, [json]);
 }
 
 /// Writes by which numbers contacts are known.
-pub(super) async fn contact_numbers(tx: &mut Tx, numbers: &[(&str, &str, i64)]) -> Result<()> {
+pub(super) fn contact_numbers(script: &mut Script, numbers: &[(&str, &str, i64)]) {
     let mut rows = Rows::new();
     for (tenant, number, record) in numbers {
         rows.row().text(tenant).text(number).int(*record);
@@ -88,11 +89,11 @@ pub(super) async fn contact_numbers(tx: &mut Tx, numbers: &[(&str, &str, i64)]) 
     let [json, _] = rows.values();
     let sql = "insert into contact_number (tenant, number, record)
          select value ->> 0, value ->> 1, value ->> 2 from jsonb_each($1) where true on conflict do nothing";
-    tx.execute(sql, [json]).await.map(drop)
+    script.add(sql, [json]);
 }
 
 /// Writes raw requests.
-pub(super) async fn intake(tx: &mut Tx, intakes: &[(i64, &Prepared)]) -> Result<()> {
+pub(super) fn intake(script: &mut Script, intakes: &[(i64, &Prepared)]) {
     let mut rows = Rows::new();
     for (id, prepared) in intakes {
         let intake = &prepared.intake;
@@ -109,7 +110,7 @@ pub(super) async fn intake(tx: &mut Tx, intakes: &[(i64, &Prepared)]) -> Result<
             .opt_text(why)
             .text(&raw.method)
             .text(&raw.path)
-            .json(&super::headers(raw))
+            .json(&prepared.headers)
             .bytes(&raw.body)
             .bytes(raw.digest.as_ref().map_or(&[], |digest| digest));
     }
@@ -120,13 +121,13 @@ pub(super) async fn intake(tx: &mut Tx, intakes: &[(i64, &Prepared)]) -> Result<
              substr($2, value ->> 12, value ->> 13),
              case when value ->> 15 > 0 then substr($2, value ->> 14, value ->> 15) end
          from jsonb_each($1)";
-    tx.execute(sql, rows.values()).await.map(drop)
+    script.add(sql, rows.values());
 }
 
 /// Writes events.
-pub(super) async fn events(tx: &mut Tx, plan: &Plan) -> Result<()> {
+pub(super) fn events(script: &mut Script, events: &[EventRow]) {
     let mut rows = Rows::new();
-    for row in &plan.events {
+    for row in events {
         let event = &row.event;
         rows.row()
             .int(event.seq.cast_signed())
@@ -140,16 +141,16 @@ pub(super) async fn events(tx: &mut Tx, plan: &Plan) -> Result<()> {
          select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4,
              cast(substr($2, value ->> 5, value ->> 6) as text)
          from jsonb_each($1)";
-    tx.execute(sql, rows.values()).await.map(drop)
+    script.add(sql, rows.values());
 }
 
 /// Notes what is wanted of sinks.
-pub(super) async fn wants(tx: &mut Tx, plan: &Plan) -> Result<()> {
+pub(super) fn wants(script: &mut Script, plan: &Plan<'_>) {
     let mut rows = Rows::new();
     for want in &plan.wants {
         let entry = &plan.entries[want.entry];
         rows.row()
-            .text(&entry.tenant)
+            .text(entry.tenant)
             .text(&want.sink)
             .int(entry.id)
             .int(want.wanted)
@@ -161,14 +162,14 @@ pub(super) async fn wants(tx: &mut Tx, plan: &Plan) -> Result<()> {
         "insert into delivery as d (tenant, sink, record, wanted, holds, expires_at, state, next_at, since)
          select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, 'due', {0}, {0}
          from jsonb_each($1) where true {1}",
-        tx.clock(),
-        super::on_want(tx.greatest())
+        SQLITE_CLOCK,
+        super::on_want("max")
     );
-    tx.execute(sql, [json]).await.map(drop)
+    script.add(sql, [json]);
 }
 
 /// Keeps the last numbers given.
-pub(super) async fn count(tx: &mut Tx, counter: Counter) -> Result<()> {
+pub(super) fn count(script: &mut Script, counter: Counter) {
     let sql = "update counter set event = $1, record = $2, intake = $3";
-    tx.execute(sql, args![counter.event, counter.record, counter.intake]).await.map(drop)
+    script.add(sql, args![counter.event, counter.record, counter.intake]);
 }

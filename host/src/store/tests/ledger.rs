@@ -79,13 +79,14 @@ both! {
         let routes = to("crm");
         let raw = || Some(Raw { method: "POST".into(), body: b"{}".to_vec(), ..Raw::default() });
         let mut taken = Vec::new();
-        for (round, size) in [10, 1000].into_iter().enumerate() {
+        // The first of all reads the counter, too.
+        for (round, size) in [1, 10, 1000].into_iter().enumerate() {
             let before = store.counts();
             let observations = (0..size).map(|n| ended(&format!("{round}-{n}"))).collect();
             store.commit(Intake { raw: raw(), ..intake(observations, &routes) }).await.unwrap();
             taken.push(store.counts().statements - before.statements);
         }
-        assert_eq!(taken[0], taken[1]);
+        assert_eq!(taken[1], taken[2]);
         let before = store.counts();
         let one = |n| Intake { raw: raw(), ..intake(vec![ended(&format!("single-{n}"))], &routes) };
         let commits: Vec<_> = (0..1000).map(|n| store.commit(one(n))).collect();
@@ -93,7 +94,7 @@ both! {
         let after = store.counts();
         let commits = after.commits - before.commits;
         assert!(commits <= 10, "{commits} commits");
-        assert!(after.statements - before.statements <= commits * taken[0], "a handful for each commit");
+        assert!(after.statements - before.statements <= commits * taken[1], "a handful for each commit");
     }
 
     async fn numbers_grow_in_the_order_of_commits(bench) {
