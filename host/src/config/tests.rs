@@ -299,6 +299,7 @@ fn samples_load_as_they_are_and_with_every_setting() {
         ("CORDBOARD_S3_KEY", "AKIA"),
         ("CORDBOARD_S3_SECRET", "sesame"),
         ("CORDBOARD_SMTP", "smtps://u:p@mail.example.com"),
+        ("/etc/cordboard/pbx-ca.pem", include_str!("../../../tests/fixtures/tls/ca.pem")),
     ]);
     let load = |hub: &str, tenant: &str| {
         let files = [("cordboard.toml", hub), ("tenants/acme.toml", tenant)];
@@ -312,7 +313,10 @@ fn samples_load_as_they_are_and_with_every_setting() {
     assert!(plain.hub.recordings.copies.is_none() && full.hub.recordings.copies.is_some());
     let without_copies = Serving { copies: None, ..full.hub.recordings.clone() };
     assert_eq!((&plain.hub.listen, &plain.hub.recordings), (&full.hub.listen, &without_copies));
-    assert_eq!((plain.hub.public_url.as_deref(), full.hub.public_url.as_deref()), (None, Some("https://hub.example.com")));
+    assert_eq!(
+        (plain.hub.public_url.as_deref(), full.hub.public_url.as_deref()),
+        (None, Some("https://hub.example.com"))
+    );
     assert_eq!((&plain.hub.limits, &plain.hub.retention), (&full.hub.limits, &full.hub.retention));
     assert_eq!((&plain.hub.store, &plain.hub.data), (&full.hub.store, &full.hub.data));
     let keys = |plan: &Plan| plan.hub.auth.as_ref().map(|auth| auth.keys.clone());

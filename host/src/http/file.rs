@@ -121,6 +121,9 @@ fn part(asked: &HeaderMap, tag: &str, modified: SystemTime, length: u64) -> Part
     if ranges.ranges.len() != 1 {
         return Part::Whole;
     }
+    if length == 0 {
+        return Part::None;
+    }
     match ranges.validate(length).ok().and_then(|ranges| ranges.into_iter().next()) {
         Some(range) => Part::Some(range),
         None => Part::None,

@@ -95,6 +95,8 @@ async fn every_path_that_is_described_is_there_and_every_reference_leads_somewhe
         "/v1/intake/{id}",
         "/v1/intake/{id}/replay",
         "/v1/intake/replay",
+        "/v1/commands",
+        "/v1/commands/{id}",
         "/v1/components",
         "/v1/lanes",
         "/v1/sources",

@@ -36,7 +36,11 @@ async fn what_is_asked_is_looked_at_before_anybody_is_asked_to_do_it() {
     assert_eq!(asked("b").await.1["field"], "idempotency-key");
     assert_eq!(asked("a").await.1["field"], "/source");
     assert_eq!(answer(hub.request(Method::POST, "/v1/commands", None).json(&json!({"name": "x"}))).await.0, 401);
-    assert_eq!(hub.post("/v1/commands", KEY, &json!({"name": "call.fly"})).await.1["field"], "/source", "a machine too");
+    assert_eq!(
+        hub.post("/v1/commands", KEY, &json!({"name": "call.fly"})).await.1["field"],
+        "/source",
+        "a machine too"
+    );
 }
 
 #[tokio::test]
@@ -71,5 +75,9 @@ async fn a_live_socket_takes_commands_too() {
         }
     };
     assert_eq!((&told["id"], &told["state"]), (&json!("c1"), &json!("refused")), "{told}");
-    assert_eq!((&told["problem"]["status"], &told["problem"]["field"]), (&json!(422), &json!("/arguments/to")), "{told}");
+    assert_eq!(
+        (&told["problem"]["status"], &told["problem"]["field"]),
+        (&json!(422), &json!("/arguments/to")),
+        "{told}"
+    );
 }

@@ -81,7 +81,10 @@ impl Framer {
             return match memmem::find(rest, b"\r\n") {
                 Some(end) if end <= BANNER => Ok(Some(self.at + end)),
                 None if rest.len() <= BANNER => Ok(None),
-                _ => Err("the other side does not greet as Asterisk's manager does: its first line has no end".to_owned()),
+                _ => {
+                    Err("the other side does not greet as Asterisk's manager does: its first line has no end"
+                        .to_owned())
+                }
             };
         }
         let searched = self.searched.max(self.at);
@@ -166,7 +169,8 @@ mod tests {
         let line = [&[b'a'; 1000][..], b"\r\n"].concat();
         let many: Vec<&[u8]> = std::iter::once(&b"Asterisk\r\n"[..]).chain((0..2000).map(|_| &line[..])).collect();
         assert!(pieces(&many).expect_err("a message").contains("a message of more than 1048576 bytes"));
-        let short: Vec<&[u8]> = std::iter::once(&b"Asterisk\r\n"[..]).chain((0..20_000).map(|_| &b"a\r\n"[..])).collect();
+        let short: Vec<&[u8]> =
+            std::iter::once(&b"Asterisk\r\n"[..]).chain((0..20_000).map(|_| &b"a\r\n"[..])).collect();
         assert!(pieces(&short).expect_err("lines").contains("lines came"));
         assert!(pieces(&[&[b'x'; 2000]]).expect_err("no banner").contains("does not greet"));
     }

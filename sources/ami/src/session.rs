@@ -223,7 +223,10 @@ impl Work {
         if !banner.starts_with(b"Asterisk Call Manager") {
             let banner = text::short(banner, 60);
             self.reconnect(
-                format!("{}:{} is no manager interface of Asterisk: it greets with `{banner}`", self.plan.host, self.plan.port),
+                format!(
+                    "{}:{} is no manager interface of Asterisk: it greets with `{banner}`",
+                    self.plan.host, self.plan.port
+                ),
                 true,
             );
         }
@@ -324,7 +327,8 @@ impl Work {
             }
             return self.logged_in();
         }
-        let Some(waiting) = action_id(message.get("ActionID")).and_then(|id| Some((id, self.waiting.remove(&id)?))) else {
+        let Some(waiting) = action_id(message.get("ActionID")).and_then(|id| Some((id, self.waiting.remove(&id)?)))
+        else {
             return;
         };
         let (id, waiting) = waiting;
@@ -353,7 +357,9 @@ impl Work {
     fn login_refused(&mut self, words: &str) {
         let why = format!("the login of `{}` is refused: {words}", self.plan.username);
         let wrong = words.to_ascii_lowercase();
-        let misconfigured = wrong.contains("authentication failed") || wrong.contains("permission denied") || wrong.contains("authtype");
+        let misconfigured = wrong.contains("authentication failed")
+            || wrong.contains("permission denied")
+            || wrong.contains("authtype");
         self.show(&why);
         self.reconnect(why, misconfigured);
     }
@@ -480,7 +486,8 @@ impl Work {
     /// Keeps in mind what an action was sent for.
     pub(crate) fn wait(&mut self, id: u64, what: Waiting) {
         if self.waiting.len() >= WAITING
-            && let Some(oldest) = self.waiting.iter().filter(|(_, one)| !matches!(one, Waiting::Command(_))).map(|(id, _)| *id).min()
+            && let Some(oldest) =
+                self.waiting.iter().filter(|(_, one)| !matches!(one, Waiting::Command(_))).map(|(id, _)| *id).min()
         {
             self.waiting.remove(&oldest);
         }

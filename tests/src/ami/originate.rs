@@ -81,7 +81,11 @@ fn with_variables(event: &[u8], action: &Action) -> Vec<Vec<u8>> {
     let (name, was) = (value(event, "Variable").unwrap_or_default(), value(event, "Value").unwrap_or_default());
     let set = |variable: &str| {
         let (own, value) = variable.split_once('=').unwrap_or((variable, ""));
-        let event = replaced(event, &format!("Variable: {name}\r\n"), &format!("Variable: {}\r\n", own.trim_start_matches('_')));
+        let event = replaced(
+            event,
+            &format!("Variable: {name}\r\n"),
+            &format!("Variable: {}\r\n", own.trim_start_matches('_')),
+        );
         replaced(&event, &format!("Value: {was}\r\n"), &format!("Value: {value}\r\n"))
     };
     action.all("Variable").map(set).collect()

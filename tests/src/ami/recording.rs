@@ -71,9 +71,9 @@ impl Recording {
     /// All scenarios of a version that have calls.
     pub fn all(version: &str) -> Vec<Self> {
         let entries = std::fs::read_dir(folder(version)).unwrap_or_else(|why| panic!("recordings of {version}: {why}"));
-        let names = entries.flatten().filter_map(|entry| {
-            entry.file_name().to_string_lossy().strip_suffix(".expected.json").map(str::to_owned)
-        });
+        let names = entries
+            .flatten()
+            .filter_map(|entry| entry.file_name().to_string_lossy().strip_suffix(".expected.json").map(str::to_owned));
         let mut names: Vec<String> = names.filter(|name| name != "z_protocol").collect();
         names.sort();
         names.iter().map(|name| Self::load(version, name)).collect()
@@ -137,7 +137,8 @@ fn recounted(text: &str, n: u64) -> String {
 }
 
 fn frames(bytes: &[u8], timing: &[Value]) -> Vec<Frame> {
-    let own: Vec<String> = timing.iter().filter_map(|line| value(line["data"].as_str()?.as_bytes(), "ActionID")).collect();
+    let own: Vec<String> =
+        timing.iter().filter_map(|line| value(line["data"].as_str()?.as_bytes(), "ActionID")).collect();
     let last = timing.iter().rposition(|line| line["kind"] == "open").unwrap_or_default();
     let (mut frames, mut list) = (Vec::new(), Vec::new());
     for (position, line) in timing.iter().enumerate() {
@@ -153,16 +154,23 @@ fn frames(bytes: &[u8], timing: &[Value]) -> Vec<Frame> {
                 }
             }
             Some("frame") => {
-                let number = |name: &str| line[name].as_u64().and_then(|number| usize::try_from(number).ok()).unwrap_or(0);
+                let number =
+                    |name: &str| line[name].as_u64().and_then(|number| usize::try_from(number).ok()).unwrap_or(0);
                 let message = &bytes[number("offset")..number("offset") + number("len")];
                 match value(message, "Event").as_deref() {
                     Some("FullyBooted") | None => {}
                     Some("CoreShowChannel") => {
-                        list.push(lines(message).filter(|(name, _)| !["Event", "ActionID"].contains(&name.as_str())).collect());
+                        list.push(
+                            lines(message)
+                                .filter(|(name, _)| !["Event", "ActionID"].contains(&name.as_str()))
+                                .collect(),
+                        );
                     }
                     Some("CoreShowChannelsComplete") => push(What::List(std::mem::take(&mut list))),
                     // What was said in answer to the client of that time. The end of an `Originate` goes to everybody.
-                    Some(kind) if kind != "OriginateResponse" && value(message, "ActionID").is_some_and(|id| own.contains(&id)) => {}
+                    Some(kind)
+                        if kind != "OriginateResponse"
+                            && value(message, "ActionID").is_some_and(|id| own.contains(&id)) => {}
                     Some(_) if message.starts_with(b"Event:") => push(What::Event(message.to_vec())),
                     Some(_) => {}
                 }

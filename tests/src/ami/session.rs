@@ -95,11 +95,7 @@ async fn send(write: &mut OwnedWriteHalf, shared: &Shared, bytes: &[u8]) -> bool
 }
 
 /// Until somebody has logged in: who, and whether they hear events.
-async fn login(
-    came: &mut mpsc::Receiver<Came>,
-    write: &mut OwnedWriteHalf,
-    shared: &Shared,
-) -> Option<(User, bool)> {
+async fn login(came: &mut mpsc::Receiver<Came>, write: &mut OwnedWriteHalf, shared: &Shared) -> Option<(User, bool)> {
     let mut challenge = None;
     loop {
         let action = match came.recv().await? {

@@ -24,7 +24,8 @@ const CRM: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST
 const ASTERISK: &str = "asterisk-22";
 
 /// What happens there, over and over.
-const CALLS: [&str; 4] = ["a_inbound_answered", "d_queue_answered", "f_outbound_answered", "b2_inbound_caller_gives_up"];
+const CALLS: [&str; 4] =
+    ["a_inbound_answered", "d_queue_answered", "f_outbound_answered", "b2_inbound_caller_gives_up"];
 
 /// Between two things that happen to a call.
 const PACE: Duration = Duration::from_secs(4);

@@ -134,7 +134,10 @@ async fn a_wrong_password_is_not_tried_over_and_over() {
     assert!(shown["why"].as_str().unwrap().contains("Authentication failed"), "{shown}");
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     assert_eq!((pbx.refused(), pbx.sessions()), (1, 0));
-    assert!(!hub.log().contains("\"wrong\"") && !shown.to_string().contains("\"wrong\""), "the password is nobody's business");
+    assert!(
+        !hub.log().contains("\"wrong\"") && !shown.to_string().contains("\"wrong\""),
+        "the password is nobody's business"
+    );
 }
 
 #[tokio::test]
@@ -184,7 +187,9 @@ async fn what_the_pbx_refuses_is_told_in_its_words() {
 #[tokio::test]
 async fn nothing_that_could_be_a_second_action_reaches_the_pbx() {
     let (hub, pbx) = logged_in().await;
-    for to in ["1002\r\n\r\nAction: Command\r\nCommand: core stop now", "1002\nX: y", "10\u{0}02", "1002&PJSIP/1003", "${X}"] {
+    for to in
+        ["1002\r\n\r\nAction: Command\r\nCommand: core stop now", "1002\nX: y", "10\u{0}02", "1002&PJSIP/1003", "${X}"]
+    {
         let originate = json!({"name": "call.originate", "arguments": {"from": "1001", "to": to}});
         let (status, told) = ask(&hub, BOSS, to.escape_default().to_string().as_str(), &originate).await;
         assert_eq!(status.as_u16(), 422, "{to}: {told}");

@@ -33,18 +33,35 @@ async fn a_command_ends_in_each_way() {
     let hub = hub().await;
     let originate = json!({"name": "call.originate", "arguments": {"from": "1001", "to": "600111222"}});
     let (status, told) = ask(&hub, BOSS, Some("k1"), &originate).await;
-    assert_eq!((status.as_u16(), &told["state"], &told["subject"]), (200, &json!("accepted"), &json!("call-k1")), "{told}");
-    let (status, told) = ask(&hub, BOSS, None, &json!({"name": "message.send", "arguments": {"text": "¡hola! 👋"}})).await;
-    assert_eq!((status.as_u16(), &told["state"], &told["result"]["text"]), (200, &json!("done"), &json!("¡hola! 👋")), "{told}");
+    assert_eq!(
+        (status.as_u16(), &told["state"], &told["subject"]),
+        (200, &json!("accepted"), &json!("call-k1")),
+        "{told}"
+    );
+    let (status, told) =
+        ask(&hub, BOSS, None, &json!({"name": "message.send", "arguments": {"text": "¡hola! 👋"}})).await;
+    assert_eq!(
+        (status.as_u16(), &told["state"], &told["result"]["text"]),
+        (200, &json!("done"), &json!("¡hola! 👋")),
+        "{told}"
+    );
     let (status, told) = ask(&hub, BOSS, Some("k2"), &json!({"name": "call.hangup", "arguments": {"call": "x"}})).await;
-    assert_eq!((status.as_u16(), &told["state"], &told["why"]), (200, &json!("unknown"), &json!("no answer")), "{told}");
+    assert_eq!(
+        (status.as_u16(), &told["state"], &told["why"]),
+        (200, &json!("unknown"), &json!("no answer")),
+        "{told}"
+    );
     let (status, told) = ask(&hub, BOSS, Some("k3"), &json!({"name": "call.fly"})).await;
     assert_eq!((status.as_u16(), &told["type"]), (422, &json!("/docs#problem-refused")), "{told}");
     assert_eq!(told["detail"], "`call.fly` is no command of this source");
 
     for (key, state) in [("k1", "accepted"), ("k2", "unknown"), ("k3", "failed")] {
         let kept = hub.get(&format!("/v1/commands/{key}")).await;
-        assert_eq!((&kept["id"], &kept["state"], &kept["source"]), (&json!(key), &json!(state), &json!("line")), "{kept}");
+        assert_eq!(
+            (&kept["id"], &kept["state"], &kept["source"]),
+            (&json!(key), &json!(state), &json!("line")),
+            "{kept}"
+        );
     }
     assert_eq!(hub.get("/v1/commands/k3").await["code"], "unknown-command");
     assert_eq!(hub.ask(Method::GET, "/v1/commands/k4").await.status(), 404);
@@ -61,7 +78,9 @@ async fn a_key_is_one_command() {
     by_id["id"] = "k".into();
     assert_eq!(ask(&hub, BOSS, None, &by_id).await.1, first, "the key may stand in the body");
     assert_eq!(ask(&hub, BOSS, Some("other"), &by_id).await.0, 400, "two keys");
-    for (who, body) in [(BOSS, to("2")), (ANA, to("1")), (BOSS, json!({"name": "call.hangup", "arguments": {"call": "k"}}))] {
+    for (who, body) in
+        [(BOSS, to("2")), (ANA, to("1")), (BOSS, json!({"name": "call.hangup", "arguments": {"call": "k"}}))]
+    {
         let (status, told) = ask(&hub, who, Some("k"), &body).await;
         assert_eq!((status.as_u16(), &told["type"]), (409, &json!("/docs#problem-clash")), "{told}");
     }
@@ -74,9 +93,15 @@ async fn a_key_is_one_command() {
 async fn what_cannot_be_is_refused_with_its_place() {
     let hub = hub().await;
     for (body, field) in [
-        (json!({"name": "call.originate", "arguments": {"from": "1001", "to": "1\r\nAction: Command"}}), "/arguments/to"),
+        (
+            json!({"name": "call.originate", "arguments": {"from": "1001", "to": "1\r\nAction: Command"}}),
+            "/arguments/to",
+        ),
         (json!({"name": "call.originate", "arguments": {"from": "1001", "to": "1\u{0}"}}), "/arguments/to"),
-        (json!({"name": "call.originate", "arguments": {"from": "1", "to": "2", "variables": {"A": "b\nc"}}}), "/arguments/variables/A"),
+        (
+            json!({"name": "call.originate", "arguments": {"from": "1", "to": "2", "variables": {"A": "b\nc"}}}),
+            "/arguments/variables/A",
+        ),
         (json!({"name": "call.originate", "arguments": {"from": "1001"}}), "/arguments/to"),
         (json!({"name": "call.originate", "arguments": {"to": "1"}}), "/arguments/from"),
         (json!({"name": "call.hold", "arguments": {"call": "1"}}), "/arguments/on"),
@@ -88,7 +113,8 @@ async fn what_cannot_be_is_refused_with_its_place() {
         let (status, told) = ask(&hub, BOSS, None, &body).await;
         assert_eq!((status.as_u16(), told["field"].as_str()), (422, Some(field)), "{body}: {told}");
     }
-    let (_, told) = ask(&hub, BOSS, None, &json!({"name": "call.hangup", "source": "pbx", "arguments": {"call": "1"}})).await;
+    let (_, told) =
+        ask(&hub, BOSS, None, &json!({"name": "call.hangup", "source": "pbx", "arguments": {"call": "1"}})).await;
     assert!(told["detail"].as_str().unwrap().contains("these are: `line`"), "{told}");
     let key = "k".repeat(201);
     assert_eq!(ask(&hub, BOSS, Some(&key), &json!({"name": "call.fly"})).await.0, 422);
@@ -99,7 +125,11 @@ async fn an_agent_acts_from_the_own_desk_and_on_its_calls() {
     let hub = hub().await;
     let originate = |arguments: Value| json!({"name": "call.originate", "arguments": arguments});
     let (status, told) = ask(&hub, LUIS, Some("l1"), &originate(json!({"to": "600111222"}))).await;
-    assert_eq!((status.as_u16(), &told["state"]), (200, &json!("accepted")), "the first extension goes without saying: {told}");
+    assert_eq!(
+        (status.as_u16(), &told["state"]),
+        (200, &json!("accepted")),
+        "the first extension goes without saying: {told}"
+    );
     assert_eq!(ask(&hub, LUIS, None, &originate(json!({"from": "1003", "to": "1"}))).await.0, 200);
     for (who, body, field) in [
         (LUIS, originate(json!({"from": "1001", "to": "1"})), Some("/arguments/from")),
@@ -122,12 +152,26 @@ async fn an_agent_acts_from_the_own_desk_and_on_its_calls() {
 async fn a_command_may_come_over_the_live_socket() {
     let hub = hub().await;
     let mut live = Live::open(&hub, "", &hub.token("agent", "luis")).await;
-    live.say(&json!({"type": "command", "id": "w1", "source": "line", "name": "call.originate", "arguments": {"to": "1"}})).await;
+    live.say(
+        &json!({"type": "command", "id": "w1", "source": "line", "name": "call.originate", "arguments": {"to": "1"}}),
+    )
+    .await;
     let told = live.next_of("command").await;
-    assert_eq!((&told["id"], &told["state"], &told["subject"]), (&json!("w1"), &json!("accepted"), &json!("call-w1")), "{told}");
-    live.say(&json!({"type": "command", "id": "w2", "name": "call.originate", "arguments": {"from": "1001", "to": "1"}})).await;
+    assert_eq!(
+        (&told["id"], &told["state"], &told["subject"]),
+        (&json!("w1"), &json!("accepted"), &json!("call-w1")),
+        "{told}"
+    );
+    live.say(
+        &json!({"type": "command", "id": "w2", "name": "call.originate", "arguments": {"from": "1001", "to": "1"}}),
+    )
+    .await;
     let told = live.next_of("command").await;
-    assert_eq!((&told["id"], &told["state"], &told["problem"]["status"]), (&json!("w2"), &json!("refused"), &json!(403)), "{told}");
+    assert_eq!(
+        (&told["id"], &told["state"], &told["problem"]["status"]),
+        (&json!("w2"), &json!("refused"), &json!(403)),
+        "{told}"
+    );
     live.say(&json!({"type": "command", "name": "call.fly", "argumentz": {}})).await;
     assert!(live.next_of("error").await["detail"].as_str().unwrap().contains("argumentz"));
     live.say(&json!({"subscribe": {"types": ["call.*"]}})).await;
@@ -140,7 +184,11 @@ async fn what_an_endpoint_wants_is_carried_out() {
     let clicked = hub.http.post(hub.url("/v1/endpoints/acme/line/call")).body("{}").send().await.unwrap();
     assert_eq!(clicked.status(), 200);
     hub.until("the command has ended", || async {
-        hub.ask(Method::GET, "/v1/commands/line:click-1").await.json::<Value>().await.is_ok_and(|told| told["state"] == "accepted")
+        hub.ask(Method::GET, "/v1/commands/line:click-1")
+            .await
+            .json::<Value>()
+            .await
+            .is_ok_and(|told| told["state"] == "accepted")
     })
     .await;
 }
