@@ -56,6 +56,13 @@ pub(crate) enum Waiting {
     Command(Asked),
 }
 
+impl Waiting {
+    /// Whether somebody waits for an answer.
+    fn is_owed(&self) -> bool {
+        matches!(self, Waiting::Command(asked) if asked.is_open())
+    }
+}
+
 /// One connection's state.
 pub struct Session(Result<Box<Work>, String>);
 
@@ -480,7 +487,7 @@ impl Work {
     /// Keeps in mind what an action was sent for.
     pub(crate) fn wait(&mut self, id: u64, what: Waiting) {
         if self.waiting.len() >= WAITING
-            && let Some(oldest) = self.waiting.iter().filter(|(_, one)| !matches!(one, Waiting::Command(_))).map(|(id, _)| *id).min()
+            && let Some(oldest) = self.waiting.iter().filter(|(_, one)| !one.is_owed()).map(|(id, _)| *id).min()
         {
             self.waiting.remove(&oldest);
         }
