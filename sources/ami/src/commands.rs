@@ -100,7 +100,10 @@ impl Work {
                 let Switch { call, on, extension } = arguments(&command.arguments)?;
                 let ends = self.ends(&call, extension.or(agent).as_deref())?;
                 let channel = ends.agent.ok_or_else(|| {
-                    Failure::rejected("not-on-call", format!("none of the telephones on the call `{call}` is that extension's"))
+                    Failure::rejected(
+                        "not-on-call",
+                        format!("none of the telephones on the call `{call}` is that extension's"),
+                    )
                 })?;
                 self.ask(command.id, What::Plain, "MuteAudio", |action| {
                     let state = if on { "on" } else { "off" };
@@ -157,16 +160,28 @@ impl Work {
                 .with("Async", "true")
                 .with("ChannelId", &call)
                 .with("Variable", &format!("{CALL_VARIABLE}={call}"));
-            let action =
-                if channel.starts_with("Local/") { action.with("OtherChannelId", &format!("{call}-2")) } else { action };
-            asked.variables.iter().fold(action, |action, (name, value)| action.with("Variable", &format!("{name}={value}")))
+            let action = if channel.starts_with("Local/") {
+                action.with("OtherChannelId", &format!("{call}-2"))
+            } else {
+                action
+            };
+            asked
+                .variables
+                .iter()
+                .fold(action, |action, (name, value)| action.with("Variable", &format!("{name}={value}")))
         };
         self.ask(command, What::Originate { call: call.clone() }, "Originate", fill)?;
         self.book.plan_call(call, planned);
         Ok(())
     }
 
-    fn move_call(&mut self, command: String, agent: Option<String>, asked: MoveTo, transfer: bool) -> Result<(), Failure> {
+    fn move_call(
+        &mut self,
+        command: String,
+        agent: Option<String>,
+        asked: MoveTo,
+        transfer: bool,
+    ) -> Result<(), Failure> {
         let to = self.number_or_extension("to", &asked.to)?;
         let context = self.context(asked.context)?;
         let ends = self.ends(&asked.call, agent.as_deref())?;
@@ -178,8 +193,15 @@ impl Work {
         }
         // A blind transfer is told by Asterisk itself, with who made it.
         let told = transfer && self.book.is_modern() && ends.agent.is_some();
-        let what = What::Move { call: asked.call, kind: if transfer { "blind" } else { "redirect" }, by: agent, to: to.clone() };
-        let fill = |channel: &str, action: Outgoing| action.with("Channel", channel).with("Context", &context).with("Exten", &to);
+        let what = What::Move {
+            call: asked.call,
+            kind: if transfer { "blind" } else { "redirect" },
+            by: agent,
+            to: to.clone(),
+        };
+        let fill = |channel: &str, action: Outgoing| {
+            action.with("Channel", channel).with("Context", &context).with("Exten", &to)
+        };
         match ends.agent {
             Some(agent) if told => self.ask(command, What::Plain, "BlindTransfer", |action| fill(&agent, action)),
             _ => self.ask(command, what, "Redirect", |action| fill(&ends.other, action).with("Priority", "1")),
@@ -204,7 +226,10 @@ impl Work {
             action
         });
         if !outgoing.get() {
-            return Err(Failure::rejected("unsendable", "a value has a control character in it or is too long for Asterisk"));
+            return Err(Failure::rejected(
+                "unsendable",
+                "a value has a control character in it or is too long for Asterisk",
+            ));
         }
         self.wait(id, Waiting::Command(Asked { command: Some(command), what }));
         Ok(())
@@ -301,7 +326,8 @@ impl Work {
 }
 
 fn arguments<T: for<'a> Deserialize<'a>>(json: &str) -> Result<T, Failure> {
-    serde_json::from_str(json).map_err(|error| Failure::rejected("bad-arguments", format!("the arguments do not fit: {error}")))
+    serde_json::from_str(json)
+        .map_err(|error| Failure::rejected("bad-arguments", format!("the arguments do not fit: {error}")))
 }
 
 fn bad(name: &str, value: &str, why: &str) -> Failure {
@@ -314,7 +340,11 @@ fn digits(name: &str, value: &str) -> Result<String, Failure> {
     let good = !value.is_empty()
         && value.len() <= NUMBER
         && value.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'*' | b'#' | b'+'));
-    if good { Ok(value.to_owned()) } else { Err(bad(name, value, "only digits, `*`, `#` and `+` can be dialled, 1 to 40 of them")) }
+    if good {
+        Ok(value.to_owned())
+    } else {
+        Err(bad(name, value, "only digits, `*`, `#` and `+` can be dialled, 1 to 40 of them"))
+    }
 }
 
 fn variable(name: &str, value: &str) -> Result<(), Failure> {

@@ -100,11 +100,34 @@ pub fn interest(name: &[u8]) -> Interest {
     match name {
         b"VarSet" => Interest::Variable,
         b"Newexten" => Interest::Application,
-        b"Newchannel" | b"Newstate" | b"Hangup" | b"HangupRequest" | b"DialBegin" | b"DialEnd" | b"DialState"
-        | b"BridgeEnter" | b"BridgeLeave" | b"BridgeMerge" | b"Hold" | b"Unhold" | b"QueueCallerJoin"
-        | b"QueueCallerLeave" | b"QueueCallerAbandon" | b"AgentConnect" | b"AgentCalled" | b"BlindTransfer"
-        | b"AttendedTransfer" | b"ParkedCall" | b"UnParkedCall" | b"ParkedCallTimeOut" | b"ParkedCallGiveUp"
-        | b"Pickup" | b"Rename" | b"Cdr" | b"NewCallerid" | b"NewConnectedLine" => Interest::Whole,
+        b"Newchannel"
+        | b"Newstate"
+        | b"Hangup"
+        | b"HangupRequest"
+        | b"DialBegin"
+        | b"DialEnd"
+        | b"DialState"
+        | b"BridgeEnter"
+        | b"BridgeLeave"
+        | b"BridgeMerge"
+        | b"Hold"
+        | b"Unhold"
+        | b"QueueCallerJoin"
+        | b"QueueCallerLeave"
+        | b"QueueCallerAbandon"
+        | b"AgentConnect"
+        | b"AgentCalled"
+        | b"BlindTransfer"
+        | b"AttendedTransfer"
+        | b"ParkedCall"
+        | b"UnParkedCall"
+        | b"ParkedCallTimeOut"
+        | b"ParkedCallGiveUp"
+        | b"Pickup"
+        | b"Rename"
+        | b"Cdr"
+        | b"NewCallerid"
+        | b"NewConnectedLine" => Interest::Whole,
         _ if older::knows(name) => Interest::Whole,
         _ => Interest::Nothing,
     }
@@ -177,9 +200,7 @@ pub fn decode<'a>(name: &[u8], message: &Message<'a>, mut tell: impl FnMut(Event
             Event::Pickup { by: own(), target }
         }
         b"Rename" => Event::Renamed { uid: message.get("Uniqueid"), name: message.get("Newname") },
-        b"VarSet" => {
-            Event::Variable { chan: own(), name: message.get("Variable"), value: message.get("Value") }
-        }
+        b"VarSet" => Event::Variable { chan: own(), name: message.get("Variable"), value: message.get("Value") },
         b"Newexten" => {
             let application = message.get("Application");
             let data = message.get("AppData");

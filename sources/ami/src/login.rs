@@ -33,6 +33,9 @@ mod tests {
 
     #[test]
     fn durations() {
-        assert_eq!((duration(b"00:00:04"), duration(b"01:01:01"), duration(b"7"), duration(b"x")), (4_000, 3_661_000, 7_000, 0));
+        assert_eq!(
+            (duration(b"00:00:04"), duration(b"01:01:01"), duration(b"7"), duration(b"x")),
+            (4_000, 3_661_000, 7_000, 0)
+        );
     }
 }

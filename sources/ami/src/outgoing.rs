@@ -33,7 +33,8 @@ impl Outgoing {
 
     fn line(&mut self, name: &str, value: &str) {
         if let Some(odd) = name.bytes().chain(value.bytes()).find(|byte| *byte < 0x20 || *byte == 0x7f) {
-            self.refused.get_or_insert(Refused(format!("the value of `{name}` has the control character {odd:#04x} in it")));
+            self.refused
+                .get_or_insert(Refused(format!("the value of `{name}` has the control character {odd:#04x} in it")));
         }
         if name.len() + value.len() + 4 > LINE {
             self.refused.get_or_insert(Refused(format!("the value of `{name}` is too long for Asterisk")));

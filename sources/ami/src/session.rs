@@ -12,7 +12,7 @@ use crate::commands::Asked;
 use crate::event::{self, Event, Interest};
 use crate::frame::{Framer, Piece};
 use crate::login;
-use crate::message::{Line, Message, first_line, peek};
+use crate::message::{Line, Message, Peek, first_line};
 use crate::outgoing::{Outgoing, action_id};
 use crate::settings::{Login, Plan};
 use crate::text;
@@ -66,6 +66,13 @@ impl Waiting {
 /// One connection's state.
 pub struct Session(Result<Box<Work>, String>);
 
+/// What is looked at in events of which nearly all are passed over.
+struct Peeks {
+    variable: Peek,
+    application: Peek,
+    data: Peek,
+}
+
 /// A session whose settings are good.
 pub(crate) struct Work {
     pub(crate) plan: Rc<Plan>,
@@ -73,6 +80,7 @@ pub(crate) struct Work {
     clock: Clock,
     framer: Framer,
     lines: Vec<Line>,
+    peeks: Peeks,
     stage: Stage,
     /// The next action's number.
     next: u64,
@@ -124,6 +132,11 @@ impl Work {
             clock: Clock::default(),
             framer: Framer::default(),
             lines: Vec::new(),
+            peeks: Peeks {
+                variable: Peek::new(b"\r\nVariable: "),
+                application: Peek::new(b"\r\nApplication: "),
+                data: Peek::new(b"\r\nAppData: "),
+            },
             stage: Stage::Down,
             next: 1,
             waiting: HashMap::new(),
@@ -230,7 +243,10 @@ impl Work {
         if !banner.starts_with(b"Asterisk Call Manager") {
             let banner = text::short(banner, 60);
             self.reconnect(
-                format!("{}:{} is no manager interface of Asterisk: it greets with `{banner}`", self.plan.host, self.plan.port),
+                format!(
+                    "{}:{} is no manager interface of Asterisk: it greets with `{banner}`",
+                    self.plan.host, self.plan.port
+                ),
                 true,
             );
         }
@@ -250,7 +266,7 @@ impl Work {
         let wanted = match event::interest(name) {
             Interest::Whole => true,
             Interest::Variable => {
-                peek(raw, b"\r\nVariable: ").is_some_and(|variable| self.plan.variable(variable).is_some())
+                self.peeks.variable.find(raw).is_some_and(|variable| self.plan.variable(variable).is_some())
             }
             Interest::Application => self.book.wants_extensions() || self.tells(raw),
             Interest::Nothing => {
@@ -271,9 +287,9 @@ impl Work {
 
     /// Whether a step in the dialplan says something about its call.
     fn tells(&self, raw: &[u8]) -> bool {
-        let Some(application) = peek(raw, b"\r\nApplication: ") else { return false };
+        let Some(application) = self.peeks.application.find(raw) else { return false };
         if application.eq_ignore_ascii_case(b"Set") {
-            let data = peek(raw, b"\r\nAppData: ").unwrap_or_default();
+            let data = self.peeks.data.find(raw).unwrap_or_default();
             let name = &data[..memchr::memchr(b'=', data).unwrap_or(0)];
             return self.plan.variable(name.trim_ascii()).is_some();
         }
@@ -331,7 +347,8 @@ impl Work {
             }
             return self.logged_in();
         }
-        let Some(waiting) = action_id(message.get("ActionID")).and_then(|id| Some((id, self.waiting.remove(&id)?))) else {
+        let Some(waiting) = action_id(message.get("ActionID")).and_then(|id| Some((id, self.waiting.remove(&id)?)))
+        else {
             return;
         };
         let (id, waiting) = waiting;
@@ -360,7 +377,9 @@ impl Work {
     fn login_refused(&mut self, words: &str) {
         let why = format!("the login of `{}` is refused: {words}", self.plan.username);
         let wrong = words.to_ascii_lowercase();
-        let misconfigured = wrong.contains("authentication failed") || wrong.contains("permission denied") || wrong.contains("authtype");
+        let misconfigured = wrong.contains("authentication failed")
+            || wrong.contains("permission denied")
+            || wrong.contains("authtype");
         self.show(&why);
         self.reconnect(why, misconfigured);
     }

@@ -287,7 +287,11 @@ impl Plan {
             // The pattern speaks of names of channels.
             return ["PJSIP", "SIP"].iter().any(|technology| {
                 let name = format!("{technology}/{number}-00000000");
-                numbering.pattern.captures(&name).and_then(|found| found.get(1)).is_some_and(|group| group.as_str() == number)
+                numbering
+                    .pattern
+                    .captures(&name)
+                    .and_then(|found| found.get(1))
+                    .is_some_and(|group| group.as_str() == number)
             });
         }
         numbering.pattern.is_match(number)
@@ -359,7 +363,8 @@ mod tests {
         let names = plan(r#","internal_number_pattern":"(?:SIP|PJSIP)/(\\d{3})\\D""#);
         assert_eq!(place(&names, "PJSIP/101-00000001", "anything", ""), extension("101"));
         assert!(names.is_internal("101") && !names.is_internal("1011"));
-        let Err(why) = Plan::new(r#"{"host":"p","username":"u","password":"p","internal_number_pattern":"(?=1)"}"#) else {
+        let Err(why) = Plan::new(r#"{"host":"p","username":"u","password":"p","internal_number_pattern":"(?=1)"}"#)
+        else {
             panic!("it was taken")
         };
         assert!(why.contains("look-ahead"), "{why}");

@@ -37,7 +37,10 @@ fn rejected(hub: &Hub, id: &str) -> String {
 
 /// Begins a call by a command and gives the command's and the call's id.
 fn originate(hub: &mut Hub) -> (String, String) {
-    let command = hub.command("call.originate", json!({ "from": "1001", "to": "447700900456", "variables": { "CRM_REF": "deal-42" } }));
+    let command = hub.command(
+        "call.originate",
+        json!({ "from": "1001", "to": "447700900456", "variables": { "CRM_REF": "deal-42" } }),
+    );
     let call = sent(hub, "ChannelId").expect("an id").to_owned();
     (command, call)
 }
@@ -46,7 +49,13 @@ fn originate(hub: &mut Hub) -> (String, String) {
 fn a_click_to_call_is_one_outbound_call_under_the_id_that_was_told() {
     let mut hub = Hub::ready(settings());
     let (command, call) = originate(&mut hub);
-    for (name, value) in [("Channel", "PJSIP/1001"), ("Context", "from-internal"), ("Exten", "447700900456"), ("Async", "true"), ("Timeout", "30000")] {
+    for (name, value) in [
+        ("Channel", "PJSIP/1001"),
+        ("Context", "from-internal"),
+        ("Exten", "447700900456"),
+        ("Async", "true"),
+        ("Timeout", "30000"),
+    ] {
         assert_eq!(sent(&hub, name), Some(value), "{name}");
     }
     assert!(hub.sent.last().expect("sent").contains("Variable: CRM_REF=deal-42\r\n"));
@@ -57,14 +66,19 @@ fn a_click_to_call_is_one_outbound_call_under_the_id_that_was_told() {
     hub.event("DialBegin", &[("Dest", &agent)], "DialString: 1001");
     hub.rings(&agent);
     let record = hub.call(&call);
-    assert_eq!((&record["direction"], &record["callee"]["number"]["raw"]), (&json!("outbound"), &json!("447700900456")));
+    assert_eq!(
+        (&record["direction"], &record["callee"]["number"]["raw"]),
+        (&json!("outbound"), &json!("447700900456"))
+    );
     assert_eq!((&record["caller"]["number"]["raw"], &record["desks"]), (&json!("1001"), &json!([])));
     hub.wait(1_000);
     hub.state(&agent, 6);
     hub.event("DialEnd", &[("Dest", &agent.in_state(6))], "DialStatus: ANSWER");
     assert_eq!(hub.call(&call)["phase"], "ringing", "the agent's own telephone is no answer");
     let id = hub.action_id("Originate").expect("sent");
-    hub.lines(&format!("Event: OriginateResponse\r\nActionID: {id}\r\nResponse: Success\r\nReason: 4\r\nUniqueid: {call}"));
+    hub.lines(&format!(
+        "Event: OriginateResponse\r\nActionID: {id}\r\nResponse: Success\r\nReason: 4\r\nUniqueid: {call}"
+    ));
     let trunk = Line::trunk("1795246350.1", &call);
     let agent = agent.at("from-internal", "447700900456");
     hub.dial(&agent, &trunk);
@@ -75,7 +89,10 @@ fn a_click_to_call_is_one_outbound_call_under_the_id_that_was_told() {
     hub.hangup(&trunk, 16);
     hub.hangup(&agent, 16);
     let record = hub.call(&call);
-    assert_eq!((&record["outcome"], &record["hangup_by"], &record["talk"]), (&json!("answered"), &json!("callee"), &json!(1)));
+    assert_eq!(
+        (&record["outcome"], &record["hangup_by"], &record["talk"]),
+        (&json!("answered"), &json!("callee"), &json!(1))
+    );
     assert_eq!(hub.answers.len(), 1);
 }
 
@@ -95,12 +112,17 @@ fn an_agent_that_cannot_be_called() {
     hub.lines(&format!("Event: OriginateResponse\r\nActionID: {id}\r\nResponse: Failure\r\nChannel: PJSIP/1001\r\nReason: 0\r\nUniqueid: <unknown>"));
     assert_eq!(hub.answered(&command), Some(&Ok(CommandOutcome::Accepted(Some(call.clone())))));
     let record = hub.call(&call);
-    assert_eq!((&record["phase"], &record["outcome"], &record["agent"]["extension"]), (&json!("ended"), &json!("failed"), &json!("1001")));
+    assert_eq!(
+        (&record["phase"], &record["outcome"], &record["agent"]["extension"]),
+        (&json!("ended"), &json!("failed"), &json!("1001"))
+    );
 
     // The failure comes without an answer before it.
     let (command, _) = originate(&mut hub);
     let id = hub.action_id("Originate").expect("sent");
-    hub.lines(&format!("Event: OriginateResponse\r\nActionID: {id}\r\nResponse: Failure\r\nReason: 5\r\nUniqueid: <unknown>"));
+    hub.lines(&format!(
+        "Event: OriginateResponse\r\nActionID: {id}\r\nResponse: Failure\r\nReason: 5\r\nUniqueid: <unknown>"
+    ));
     assert!(rejected(&hub, &command).contains("busy"));
 }
 
@@ -132,7 +154,10 @@ fn calls_are_moved_hung_up_and_muted_by_the_right_channel() {
         let command = hub.command(name, arguments);
         assert_eq!((sent(&hub, "Action"), sent(&hub, "Channel")), (Some(action), Some(channel.as_str())), "{name}");
         hub.answer(action, "Message: It is done");
-        assert_eq!(hub.answered(&command), Some(&Ok(CommandOutcome::Done(json!({ "message": "It is done" }).to_string()))));
+        assert_eq!(
+            hub.answered(&command),
+            Some(&Ok(CommandOutcome::Done(json!({ "message": "It is done" }).to_string())))
+        );
     }
     let command = hub.command("call.hangup", json!({ "call": CALL }));
     hub.respond("Hangup", "Error", "Message: No such channel");
@@ -160,7 +185,10 @@ fn a_redirect_by_command_is_told_once_with_who_asked() {
     hub.rings(&other);
     let moves = hub.call(CALL)["transfers"].clone();
     assert_eq!(moves.as_array().map(Vec::len), Some(1));
-    assert_eq!((&moves[0]["kind"], &moves[0]["by"], &moves[0]["to"]), (&json!("redirect"), &json!("1001"), &json!("1003")));
+    assert_eq!(
+        (&moves[0]["kind"], &moves[0]["by"], &moves[0]["to"]),
+        (&json!("redirect"), &json!("1001"), &json!("1003"))
+    );
 }
 
 #[test]
@@ -173,13 +201,21 @@ fn what_cannot_be_is_refused_in_words() {
         ("call.hangup", json!({ "call": "7.7" }), "`7.7` is not under way"),
         ("call.hangup", json!({}), "missing field `call`"),
         ("call.mute", json!({ "call": CALL, "on": true, "extension": "1009" }), "none of the telephones"),
-        ("call.redirect", json!({ "call": CALL, "to": "1003", "context": "macro-x" }), "not among the source's `contexts`"),
+        (
+            "call.redirect",
+            json!({ "call": CALL, "to": "1003", "context": "macro-x" }),
+            "not among the source's `contexts`",
+        ),
         ("call.redirect", json!({ "call": CALL, "to": "1003&SIP/x" }), "only digits"),
         ("call.originate", json!({ "from": "1001", "to": "447\r\nAction: Logoff" }), "only digits"),
         ("call.originate", json!({ "from": "PJSIP/1001", "to": "447" }), "only digits"),
         ("call.originate", json!({ "from": "1001", "to": "447", "timeout": 9000 }), "seconds"),
         ("call.originate", json!({ "from": "1001", "to": "447", "variables": { "A": "b,C=d" } }), "`,` cannot stand"),
-        ("call.originate", json!({ "from": "1001", "to": "447", "variables": { "A": "${SHELL(x)}" } }), "`$` cannot stand"),
+        (
+            "call.originate",
+            json!({ "from": "1001", "to": "447", "variables": { "A": "${SHELL(x)}" } }),
+            "`$` cannot stand",
+        ),
         ("call.originate", json!({ "from": "1001", "to": "447", "variables": { "A)": "x" } }), "a variable's name"),
     ];
     for (name, arguments, why) in cases {

@@ -29,7 +29,8 @@ fn bytes(hub: &mut Hub, text: &str) {
 
 /// A channel as `CoreShowChannels` lists it.
 fn listed(hub: &mut Hub, line: &Line, duration: &str, application: &str, bridge: &str) {
-    let more = format!("Application: {application}\r\nApplicationData: x\r\nDuration: {duration}\r\nBridgeId: {bridge}");
+    let more =
+        format!("Application: {application}\r\nApplicationData: x\r\nDuration: {duration}\r\nBridgeId: {bridge}");
     hub.event("CoreShowChannel", &[("", line)], &more);
 }
 
@@ -51,7 +52,10 @@ fn login_boot_and_what_is_under_way() {
     assert!(hub.action_id("CoreShowChannels").is_some() && hub.action_id("CoreStatus").is_some());
     assert_eq!(hub.statuses, ["logging in", "logged in, waiting for Asterisk to boot", "logged in"]);
     hub.respond("CoreShowChannels", "Error", "Message: Permission denied");
-    assert_eq!(hub.statuses.last().map(String::as_str), Some("logged in; no right to list channels: Permission denied"));
+    assert_eq!(
+        hub.statuses.last().map(String::as_str),
+        Some("logged in; no right to list channels: Permission denied")
+    );
 }
 
 #[test]
@@ -71,7 +75,10 @@ fn a_challenge_is_answered() {
     bytes(&mut hub, "Asterisk Call Manager/5.0.4\r\n");
     hub.answer("Challenge", "Challenge: 105698584");
     let login = hub.sent.last().expect("sent").clone();
-    assert!(login.contains("Key: 694e4ed344d70e8cbf523c51c91d8523\r\n") && !login.contains("hub-lab-secret"), "{login}");
+    assert!(
+        login.contains("Key: 694e4ed344d70e8cbf523c51c91d8523\r\n") && !login.contains("hub-lab-secret"),
+        "{login}"
+    );
     hub.answer("Login", "Message: Authentication accepted");
     assert!(hub.statuses.last().expect("a status").contains("waiting for Asterisk to boot"));
 }
@@ -138,7 +145,10 @@ fn a_call_goes_on_over_a_lost_connection() {
     hub.hangup(&phone(), 16);
     hub.hangup(&caller(), 16);
     let call = hub.call(CALL);
-    assert_eq!((&call["phase"], &call["hangup_by"], &call["attributes"]["repaired"]), (&json!("ended"), &json!("caller"), &Value::Null));
+    assert_eq!(
+        (&call["phase"], &call["hangup_by"], &call["attributes"]["repaired"]),
+        (&json!("ended"), &json!("caller"), &Value::Null)
+    );
 }
 
 #[test]
@@ -150,7 +160,10 @@ fn a_call_that_ended_meanwhile_has_an_end_that_nobody_knows() {
     hub.login();
     list_over(&mut hub);
     let call = hub.call(CALL);
-    assert_eq!((&call["phase"], &call["outcome"], &call["attributes"]["repaired"]), (&json!("ended"), &json!("answered"), &json!("true")));
+    assert_eq!(
+        (&call["phase"], &call["outcome"], &call["attributes"]["repaired"]),
+        (&json!("ended"), &json!("answered"), &json!("true"))
+    );
     assert_eq!((&call["ended_at"], &call["talk"]), (&Value::Null, &Value::Null));
     assert!(hub.jobs.is_empty(), "no CDR database is set");
     // What comes late changes nothing more.
@@ -217,7 +230,10 @@ fn a_call_that_was_under_way_is_taken_up_with_its_beginning_estimated() {
     listed(&mut hub, &caller, "00:01:30", "Dial", "b");
     list_over(&mut hub);
     let call = hub.call(CALL);
-    assert_eq!((&call["phase"], &call["agent"]["extension"], &call["answered_at"]), (&json!("answered"), &json!("1001"), &Value::Null));
+    assert_eq!(
+        (&call["phase"], &call["agent"]["extension"], &call["answered_at"]),
+        (&json!("answered"), &json!("1001"), &Value::Null)
+    );
     let started = call["started_at"].as_u64().expect("a time");
     assert!(hub.now - 90_000 - started < 100, "{started}");
     assert_eq!(hub.observations[0].trust, Trust::Inferred);
@@ -279,7 +295,10 @@ fn a_shutdown_ends_calls_now() {
     hub.talk(&caller(), &phone());
     hub.lines("Event: Shutdown\r\nPrivilege: system,all\r\nShutdown: Cleanly\r\nRestart: False");
     let call = hub.call(CALL);
-    assert_eq!((&call["phase"], &call["hangup_by"], &call["ended_at"]), (&json!("ended"), &json!("pbx"), &json!(hub.now)));
+    assert_eq!(
+        (&call["phase"], &call["hangup_by"], &call["ended_at"]),
+        (&json!("ended"), &json!("pbx"), &json!(hub.now))
+    );
     assert_eq!(hub.statuses.last().map(String::as_str), Some("Asterisk is shutting down"));
 }
 
@@ -305,7 +324,9 @@ fn a_clock_that_goes_back_makes_no_call_end_before_it_began() {
 
 #[test]
 fn what_has_no_end_costs_the_connection_and_no_call() {
-    for (flood, why) in [("x".repeat(70_000), "a line of more than"), ("a: b\r\n".repeat(200_000), "a message of more than")] {
+    for (flood, why) in
+        [("x".repeat(70_000), "a line of more than"), ("a: b\r\n".repeat(200_000), "a message of more than")]
+    {
         let mut hub = Hub::ready(settings());
         hub.talk(&caller(), &phone());
         for piece in flood.as_bytes().chunks(4_096) {
@@ -331,7 +352,9 @@ fn floods_of_variables_channels_and_strangers_are_bounded() {
         hub.lines(&format!("Event: VarSet\r\nUniqueid: {CALL}\r\nVariable: V{number}\r\nValue: x"));
     }
     for number in 0..200 {
-        hub.lines(&format!("Event: VarSet\r\nUniqueid: {CALL}\r\nVariable: MIXMONITOR_FILENAME\r\nValue: /tmp/{number}.wav"));
+        hub.lines(&format!(
+            "Event: VarSet\r\nUniqueid: {CALL}\r\nVariable: MIXMONITOR_FILENAME\r\nValue: /tmp/{number}.wav"
+        ));
     }
     assert_eq!(hub.observations.len(), count, "nothing of it is news before anybody answers");
     hub.dial(&caller(), &phone());
@@ -371,7 +394,10 @@ fn garbage_on_the_line_does_no_harm() {
             })
             .collect();
         hub.input(Input::Bytes(noise));
-        bytes(&mut hub, "\r\n\r\nEvent: \r\n\r\nEvent\r\n\r\n:\r\n\r\nEvent: Newchannel\r\n\r\nEvent: DialEnd\r\nDestUniqueid: \r\n\r\n");
+        bytes(
+            &mut hub,
+            "\r\n\r\nEvent: \r\n\r\nEvent\r\n\r\n:\r\n\r\nEvent: Newchannel\r\n\r\nEvent: DialEnd\r\nDestUniqueid: \r\n\r\n",
+        );
     }
     assert!(hub.reconnects.is_empty());
     hub.hangup(&phone(), 16);

@@ -41,8 +41,14 @@ fn asterisk_1_4() {
     ]);
     assert_eq!(hub.fold.ids(), ["1263386521.1"]);
     let call = hub.call("1263386521.1");
-    assert_eq!((&call["phase"], &call["outcome"], &call["direction"]), (&json!("ended"), &json!("answered"), &json!("inbound")));
-    assert_eq!((&call["callee"]["number"]["raw"], &call["agent"]["extension"]), (&json!("442079460101"), &json!("1001")));
+    assert_eq!(
+        (&call["phase"], &call["outcome"], &call["direction"]),
+        (&json!("ended"), &json!("answered"), &json!("inbound"))
+    );
+    assert_eq!(
+        (&call["callee"]["number"]["raw"], &call["agent"]["extension"]),
+        (&json!("442079460101"), &json!("1001"))
+    );
     assert_eq!((desks(&call), &call["caller"]["name"]), (vec!["1001"], &json!("Ann")));
     assert_eq!((&call["wait"], &call["talk"]), (&json!(3), &json!(3)), "{call}");
     assert_eq!(call["hangup_by"], Value::Null, "1.4 does not say");
@@ -81,7 +87,10 @@ fn asterisk_1_6_to_11() {
         ],
     );
     let call = hub.call("1400000000.1");
-    assert_eq!((&call["outcome"], &call["agent"]["extension"], &call["phase"]), (&json!("answered"), &json!("1001"), &json!("ended")));
+    assert_eq!(
+        (&call["outcome"], &call["agent"]["extension"], &call["phase"]),
+        (&json!("answered"), &json!("1001"), &json!("ended"))
+    );
     assert_eq!((&call["hold"], &call["wait"]), (&json!(2), &json!(2)), "{call}");
 }
 
@@ -123,7 +132,10 @@ fn a_queue_that_dials_without_saying_so() {
     ]);
     assert_eq!(hub.fold.ids(), ["1400000000.1"]);
     let call = hub.call("1400000000.1");
-    assert_eq!((&call["outcome"], &call["queue"], &call["agent"]["extension"]), (&json!("answered"), &json!("600"), &json!("1002")));
+    assert_eq!(
+        (&call["outcome"], &call["queue"], &call["agent"]["extension"]),
+        (&json!("answered"), &json!("600"), &json!("1002"))
+    );
     assert_eq!(desks(&call), ["1001", "1002"]);
 }
 
@@ -165,7 +177,10 @@ fn a_click_to_call_that_no_dial_event_tells_of() {
         "Event: Hangup|Channel: SIP/1001-00000001|Uniqueid: 1400000000.1|Cause: 16",
     ]);
     let call = hub.call("1400000000.1");
-    assert_eq!((&call["direction"], &call["agent"]["extension"], &call["outcome"]), (&json!("outbound"), &json!("1001"), &json!("answered")));
+    assert_eq!(
+        (&call["direction"], &call["agent"]["extension"], &call["outcome"]),
+        (&json!("outbound"), &json!("1001"), &json!("answered"))
+    );
     assert_eq!((&call["callee"]["number"]["raw"], desks(&call)), (&json!("447700900456"), vec![]));
     assert_eq!((&call["attributes"]["click-to-call"], &call["wait"]), (&json!("true"), &json!(3)), "{call}");
 }
@@ -202,7 +217,10 @@ fn an_attended_transfer_is_a_masquerade() {
     );
     let call = hub.call("1400000000.1");
     let one = &call["transfers"][0];
-    assert_eq!((&one["kind"], &one["by"], &one["to"], &one["answered"]), (&json!("attended"), &json!("1001"), &json!("1002"), &json!(true)));
+    assert_eq!(
+        (&one["kind"], &one["by"], &one["to"], &one["answered"]),
+        (&json!("attended"), &json!("1001"), &json!("1002"), &json!(true))
+    );
     assert_eq!((&call["phase"], &call["attributes"]["final-party"]), (&json!("ended"), &json!("1002")));
 }
 
@@ -228,9 +246,16 @@ fn a_redirect_moves_the_caller_into_another_channel() {
             "Event: Hangup|Channel: SIP/trunk-00000001|Uniqueid: 1400000009.9|Cause: 16",
         ],
     );
-    assert_eq!(hub.fold.ids(), ["1400000000.1", "1400000001.1"].iter().filter(|id| hub.fold.view(id).is_some()).copied().collect::<Vec<_>>());
+    assert_eq!(
+        hub.fold.ids(),
+        ["1400000000.1", "1400000001.1"].iter().filter(|id| hub.fold.view(id).is_some()).copied().collect::<Vec<_>>()
+    );
     let call = hub.call("1400000000.1");
     let one = &call["transfers"][0];
-    assert_eq!((&one["kind"], &one["to"], &one["answered"]), (&json!("redirect"), &json!("1003"), &json!(true)), "{call}");
+    assert_eq!(
+        (&one["kind"], &one["to"], &one["answered"]),
+        (&json!("redirect"), &json!("1003"), &json!(true)),
+        "{call}"
+    );
     assert_eq!((desks(&call), &call["phase"]), (vec!["1001", "1003"], &json!("ended")));
 }

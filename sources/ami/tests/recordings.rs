@@ -9,7 +9,9 @@ use support::{Hub, START};
 /// What is wrong with a record, beside what truly was.
 fn faults(hub: &Hub, call: &Value) -> Vec<String> {
     let id = call["linkedid"].as_str().expect("an id");
-    let Some(record) = hub.fold.view(id) else { return vec![format!("no record {id}; there are {:?}", hub.fold.ids())] };
+    let Some(record) = hub.fold.view(id) else {
+        return vec![format!("no record {id}; there are {:?}", hub.fold.ids())];
+    };
     let mut faults = Vec::new();
     let mut check = |what: &str, good: bool, is: &Value, should: &Value| {
         if !good {
@@ -27,14 +29,29 @@ fn faults(hub: &Hub, call: &Value) -> Vec<String> {
         is == should || others.as_array().is_some_and(|others| others.contains(is))
     };
     let caller_name = &record["caller"]["name"];
-    check("caller's name", among(caller_name, &call["from"]["name"], &call["name_alternatives"]), caller_name, &call["from"]["name"]);
+    check(
+        "caller's name",
+        among(caller_name, &call["from"]["name"], &call["name_alternatives"]),
+        caller_name,
+        &call["from"]["name"],
+    );
     let callee = &record["callee"]["number"]["raw"];
     check("callee", among(callee, &call["to"]["number"], &call["to_alternatives"]), callee, &call["to"]["number"]);
-    check("outcome", among(&record["outcome"], &call["status"], &call["status_alternatives"]), &record["outcome"], &call["status"]);
+    check(
+        "outcome",
+        among(&record["outcome"], &call["status"], &call["status_alternatives"]),
+        &record["outcome"],
+        &call["status"],
+    );
     let ended_unseen = call["end_not_observed"] == true;
     let started_unseen = call["start_not_observed"] == true;
     if !ended_unseen {
-        check("hangup by", call["hangup_by"].is_null() || record["hangup_by"] == call["hangup_by"], &record["hangup_by"], &call["hangup_by"]);
+        check(
+            "hangup by",
+            call["hangup_by"].is_null() || record["hangup_by"] == call["hangup_by"],
+            &record["hangup_by"],
+            &call["hangup_by"],
+        );
         check("cause", record["hangup_cause"] == call["hangup_cause"], &record["hangup_cause"], &call["hangup_cause"]);
     }
 
@@ -43,10 +60,14 @@ fn faults(hub: &Hub, call: &Value) -> Vec<String> {
     rang.sort_unstable();
     rang.dedup();
     if !started_unseen {
-        let offered: Vec<&str> = call["offered_to"].as_array().expect("a list").iter().map(|one| one.as_str().expect("text")).collect();
+        let offered: Vec<&str> =
+            call["offered_to"].as_array().expect("a list").iter().map(|one| one.as_str().expect("text")).collect();
         check("desks", rang == offered, &format!("{rang:?}").into(), &format!("{offered:?}").into());
-        let mut answered: Vec<(&Value, &Value)> =
-            desks.iter().filter(|desk| !desk["answered_at"].is_null()).map(|desk| (&desk["answered_at"], &desk["extension"])).collect();
+        let mut answered: Vec<(&Value, &Value)> = desks
+            .iter()
+            .filter(|desk| !desk["answered_at"].is_null())
+            .map(|desk| (&desk["answered_at"], &desk["extension"]))
+            .collect();
         answered.sort_by_key(|(at, _)| at.as_u64());
         let first = answered.first().map_or(Value::Null, |(_, extension)| (*extension).clone());
         check("answered by", first == call["answered_by"], &first, &call["answered_by"]);
@@ -64,9 +85,24 @@ fn faults(hub: &Hub, call: &Value) -> Vec<String> {
     let seconds = |name: &str| record[name].as_f64();
     let ring = record["attributes"]["ring-seconds"].as_str().map(|text| text.parse().expect("a number"));
     let estimated = |is: Option<f64>| started_unseen && is.is_none();
-    check("talk", near(seconds("talk"), &call["talk_seconds"]) || ended_unseen || estimated(seconds("talk")), &record["talk"], &call["talk_seconds"]);
-    check("wait", near(seconds("wait"), &call["wait_seconds"]) || estimated(seconds("wait")), &record["wait"], &call["wait_seconds"]);
-    check("ring", near(ring, &call["ring_seconds"]) || started_unseen, &record["attributes"]["ring-seconds"], &call["ring_seconds"]);
+    check(
+        "talk",
+        near(seconds("talk"), &call["talk_seconds"]) || ended_unseen || estimated(seconds("talk")),
+        &record["talk"],
+        &call["talk_seconds"],
+    );
+    check(
+        "wait",
+        near(seconds("wait"), &call["wait_seconds"]) || estimated(seconds("wait")),
+        &record["wait"],
+        &call["wait_seconds"],
+    );
+    check(
+        "ring",
+        near(ring, &call["ring_seconds"]) || started_unseen,
+        &record["attributes"]["ring-seconds"],
+        &call["ring_seconds"],
+    );
     if !call["hold_seconds"].is_null() {
         check("hold", near(seconds("hold"), &call["hold_seconds"]), &record["hold"], &call["hold_seconds"]);
     }
@@ -91,7 +127,10 @@ fn faults(hub: &Hub, call: &Value) -> Vec<String> {
     let wanted = call["transfers"].as_array().expect("a list");
     check("transfers", moves.len() == wanted.len(), &moves.clone().into(), &call["transfers"]);
     for (is, should) in moves.iter().zip(wanted) {
-        let same = is["kind"] == should["type"] && is["by"] == should["by"] && is["to"] == should["to"] && is["answered"] == should["answered"];
+        let same = is["kind"] == should["type"]
+            && is["by"] == should["by"]
+            && is["to"] == should["to"]
+            && is["answered"] == should["answered"];
         check("transfer", same, is, should);
     }
     if !call["final_party"].is_null() {
@@ -192,9 +231,7 @@ fn renumbered(recording: &Recording) -> Recording {
         }
         bytes
     };
-    let again = |value: &Value| -> Value {
-        serde_json::from_slice(&turn(value.to_string().as_bytes())).expect("JSON")
-    };
+    let again = |value: &Value| -> Value { serde_json::from_slice(&turn(value.to_string().as_bytes())).expect("JSON") };
     Recording {
         name: format!("{} (second)", recording.name),
         bytes: turn(&recording.bytes),
@@ -258,9 +295,16 @@ fn any_beginning_of_a_stream_gives_records_that_may_be() {
                 let call = hub.call(id);
                 let time = |name: &str| call[name].as_u64();
                 let name = &recording.name;
-                assert!(time("answered_at").is_none_or(|at| Some(at) >= time("started_at") || call["attributes"]["repaired"] == "true"), "{name}: {call}");
+                assert!(
+                    time("answered_at")
+                        .is_none_or(|at| Some(at) >= time("started_at") || call["attributes"]["repaired"] == "true"),
+                    "{name}: {call}"
+                );
                 assert!(time("ended_at").is_none_or(|at| Some(at) >= time("answered_at")), "{name}: {call}");
-                assert!(call["outcome"].is_null() || call["outcome"] == "answered" || call["phase"] == "ended", "{name}: {call}");
+                assert!(
+                    call["outcome"].is_null() || call["outcome"] == "answered" || call["phase"] == "ended",
+                    "{name}: {call}"
+                );
                 assert!(call["outcome"] != "answered" || call["phase"] != "ringing", "{name}: {call}");
             }
         }

@@ -57,7 +57,11 @@ fn blind_transfer() {
     let mut hub = hub();
     let (caller, first, second) = (caller(), phone(1, "1001"), phone(2, "1002"));
     hub.talk(&caller, &first);
-    hub.event("BlindTransfer", &[("Transferer", &first), ("Transferee", &caller)], "Result: Success\r\nIsExternal: Yes\r\nContext: from-internal\r\nExtension: 1002");
+    hub.event(
+        "BlindTransfer",
+        &[("Transferer", &first), ("Transferee", &caller)],
+        "Result: Success\r\nIsExternal: Yes\r\nContext: from-internal\r\nExtension: 1002",
+    );
     hub.unbridge("b1795246343.0", &[&caller, &first]);
     hub.hangup(&first, 16);
     hub.dial(&caller.clone().at("ext-local", "1002"), &second);
@@ -82,7 +86,11 @@ fn blind_transfer_that_nobody_takes() {
     let mut hub = hub();
     let (caller, first, second) = (caller(), phone(1, "1001"), phone(2, "1002"));
     hub.talk(&caller, &first);
-    hub.event("BlindTransfer", &[("Transferer", &first), ("Transferee", &caller)], "Result: Success\r\nExtension: 1002");
+    hub.event(
+        "BlindTransfer",
+        &[("Transferer", &first), ("Transferee", &caller)],
+        "Result: Success\r\nExtension: 1002",
+    );
     hub.hangup(&first, 16);
     hub.dial(&caller, &second);
     hub.rings(&second);
@@ -104,7 +112,12 @@ fn attended_transfer_by_the_telephone() {
     let consult = Line::dials("1795246350.2", "1001", "1002");
     let target = Line::phone("1795246350.3", "1795246350.2", "1002");
     hub.talk(&consult, &target);
-    let lines = [("OrigTransferer", &first), ("SecondTransferer", &consult), ("Transferee", &caller), ("TransferTarget", &target.in_state(6))];
+    let lines = [
+        ("OrigTransferer", &first),
+        ("SecondTransferer", &consult),
+        ("Transferee", &caller),
+        ("TransferTarget", &target.in_state(6)),
+    ];
     hub.event("AttendedTransfer", &lines, "Result: Success\r\nDestType: Bridge\r\nDestBridgeUniqueid: b1795246350.2");
     hub.event("Unhold", &[("", &first)], "");
     hub.unbridge("b1795246343.0", &[&caller, &first]);
@@ -113,7 +126,10 @@ fn attended_transfer_by_the_telephone() {
     hub.hangup(&first, 16);
     hub.hangup(&consult, 16);
     let over = hub.call("1795246350.2");
-    assert_eq!((&over["phase"], &over["direction"], &over["outcome"]), (&json!("ended"), &json!("internal"), &json!("answered")));
+    assert_eq!(
+        (&over["phase"], &over["direction"], &over["outcome"]),
+        (&json!("ended"), &json!("internal"), &json!("answered"))
+    );
     assert_eq!(hub.call(CALL)["phase"], "answered", "the customer still talks");
     hub.wait(4_000);
     hub.hangs_up(&joined);
@@ -142,7 +158,12 @@ fn attended_transfer_by_the_pbx() {
     hub.wait(1_000);
     hub.answers(&two, &target);
     hub.dial_end(&first, &one.in_state(6), "ANSWER");
-    let lines = [("OrigTransferer", &first), ("SecondTransferer", &first), ("Transferee", &caller), ("TransferTarget", &one.in_state(6))];
+    let lines = [
+        ("OrigTransferer", &first),
+        ("SecondTransferer", &first),
+        ("Transferee", &caller),
+        ("TransferTarget", &one.in_state(6)),
+    ];
     hub.event("AttendedTransfer", &lines, "Result: Success\r\nDestType: Bridge");
     hub.event("BridgeMerge", &[], "ToBridgeUniqueid: b1795246343.0\r\nFromBridgeUniqueid: b9");
     hub.hangup(&first, 16);
@@ -170,9 +191,17 @@ fn a_call_that_another_telephone_picks_up() {
     let picker = Line::dials("1795246346.2", "1002", "*81001");
     hub.new_channel(&picker);
     hub.event("Pickup", &[("", &picker), ("Target", &rung)], "");
-    hub.event("Rename", &[], &format!("Channel: {}\r\nNewname: {}<MASQ>\r\nUniqueid: {}", picker.name, picker.name, picker.uid));
+    hub.event(
+        "Rename",
+        &[],
+        &format!("Channel: {}\r\nNewname: {}<MASQ>\r\nUniqueid: {}", picker.name, picker.name, picker.uid),
+    );
     hub.event("Rename", &[], &format!("Channel: {}\r\nNewname: {}\r\nUniqueid: {}", rung.name, picker.name, rung.uid));
-    hub.event("Rename", &[], &format!("Channel: {}<MASQ>\r\nNewname: {}<ZOMBIE>\r\nUniqueid: {}", picker.name, rung.name, picker.uid));
+    hub.event(
+        "Rename",
+        &[],
+        &format!("Channel: {}<MASQ>\r\nNewname: {}<ZOMBIE>\r\nUniqueid: {}", picker.name, rung.name, picker.uid),
+    );
     let taken = Line { name: picker.name.clone(), ..rung.clone() };
     hub.answers(&caller, &taken);
     hub.hangup(&picker, 16);
@@ -218,7 +247,10 @@ fn a_telephone_that_sends_its_calls_elsewhere() {
     hub.hangup(&second, 16);
     let call = hub.call(CALL);
     assert_eq!(moves(&call), json!([["forward", "1001", "1003", true]]));
-    assert_eq!((&call["agent"]["extension"], &call["outcome"], &call["hangup_by"]), (&json!("1003"), &json!("answered"), &json!("caller")));
+    assert_eq!(
+        (&call["agent"]["extension"], &call["outcome"], &call["hangup_by"]),
+        (&json!("1003"), &json!("answered"), &json!("caller"))
+    );
 }
 
 #[test]
@@ -264,21 +296,31 @@ fn a_queue_that_its_caller_leaves() {
     hub.rings(&phone);
     hub.wait(6_000);
     hub.hangs_up(&caller);
-    hub.event("QueueCallerAbandon", &[("", &caller)], "Queue: 600\r\nPosition: 1\r\nOriginalPosition: 1\r\nHoldTime: 6");
+    hub.event(
+        "QueueCallerAbandon",
+        &[("", &caller)],
+        "Queue: 600\r\nPosition: 1\r\nOriginalPosition: 1\r\nHoldTime: 6",
+    );
     hub.event("QueueCallerLeave", &[("", &caller)], "Queue: 600\r\nPosition: 1\r\nCount: 0");
     hub.dial_end(&caller, &phone, "CANCEL");
     hub.hangup(&phone, 0);
     hub.hangup(&caller, 16);
     let call = hub.call(CALL);
-    assert_eq!((&call["outcome"], &call["agent"], &call["hangup_by"]), (&json!("abandoned"), &Value::Null, &json!("caller")));
+    assert_eq!(
+        (&call["outcome"], &call["agent"], &call["hangup_by"]),
+        (&json!("abandoned"), &Value::Null, &json!("caller"))
+    );
     assert_eq!(desks(&call), ["1001"]);
 }
 
 #[test]
 fn busy_declined_failed_and_voicemail() {
-    for (cause, status, rang, outcome) in
-        [(17, "BUSY", false, "busy"), (21, "NOANSWER", true, "declined"), (0, "NOANSWER", true, "no-answer"), (20, "CHANUNAVAIL", false, "failed")]
-    {
+    for (cause, status, rang, outcome) in [
+        (17, "BUSY", false, "busy"),
+        (21, "NOANSWER", true, "declined"),
+        (0, "NOANSWER", true, "no-answer"),
+        (20, "CHANUNAVAIL", false, "failed"),
+    ] {
         let mut hub = hub();
         let (caller, phone) = (caller(), phone(1, "1001"));
         hub.new_channel(&caller);
@@ -341,8 +383,14 @@ fn people_who_meet_in_a_conference() {
     hub.hangs_up(&outside);
     hub.hangup(&outside, 16);
     let (first, second) = (hub.call(CALL), hub.call("1795246344.1"));
-    assert_eq!((&first["outcome"], &first["agent"]["extension"], &first["hangup_by"]), (&json!("answered"), &json!("1001"), &json!("caller")));
-    assert_eq!((&second["outcome"], &second["direction"], &second["talk"]), (&json!("answered"), &json!("internal"), &json!(5)));
+    assert_eq!(
+        (&first["outcome"], &first["agent"]["extension"], &first["hangup_by"]),
+        (&json!("answered"), &json!("1001"), &json!("caller"))
+    );
+    assert_eq!(
+        (&second["outcome"], &second["direction"], &second["talk"]),
+        (&json!("answered"), &json!("internal"), &json!(5))
+    );
 }
 
 #[test]
@@ -418,7 +466,10 @@ fn a_ring_group_behind_local_channels() {
         hub.hangup(line, 16);
     }
     let call = hub.call(CALL);
-    assert_eq!((&call["agent"]["extension"], desks(&call), moves(&call)), (&json!("1002"), vec!["1001", "1002"], json!([])));
+    assert_eq!(
+        (&call["agent"]["extension"], desks(&call), moves(&call)),
+        (&json!("1002"), vec!["1001", "1002"], json!([]))
+    );
     assert_eq!(call["hangup_by"], "callee");
     assert_eq!(hub.fold.ids(), [CALL]);
 }
@@ -430,7 +481,11 @@ fn an_outbound_call_that_is_passed_on() {
     let customer = Line { number: "447700900456".to_owned(), connected: "442079460100".to_owned(), ..customer };
     hub.talk(&agent, &customer);
     let second = phone(2, "1002");
-    hub.event("BlindTransfer", &[("Transferer", &agent), ("Transferee", &customer)], "Result: Success\r\nExtension: 1002");
+    hub.event(
+        "BlindTransfer",
+        &[("Transferer", &agent), ("Transferee", &customer)],
+        "Result: Success\r\nExtension: 1002",
+    );
     hub.hangup(&agent, 16);
     hub.dial(&customer, &second);
     hub.rings(&second);
@@ -439,6 +494,12 @@ fn an_outbound_call_that_is_passed_on() {
     hub.hangup(&customer, 16);
     hub.hangup(&second, 16);
     let call = hub.call(CALL);
-    assert_eq!((&call["direction"], &call["agent"]["extension"], &call["hangup_by"]), (&json!("outbound"), &json!("1001"), &json!("callee")));
-    assert_eq!((&call["line"]["raw"], moves(&call)), (&json!("442079460100"), json!([["blind", "1001", "1002", true]])));
+    assert_eq!(
+        (&call["direction"], &call["agent"]["extension"], &call["hangup_by"]),
+        (&json!("outbound"), &json!("1001"), &json!("callee"))
+    );
+    assert_eq!(
+        (&call["line"]["raw"], moves(&call)),
+        (&json!("442079460100"), json!([["blind", "1001", "1002", true]]))
+    );
 }

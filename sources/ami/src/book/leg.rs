@@ -23,8 +23,7 @@ pub enum Ending {
 }
 
 /// Causes of a hang-up that say that nobody could be reached.
-const UNREACHABLE: [u16; 22] =
-    [1, 2, 3, 6, 20, 22, 25, 27, 28, 29, 34, 38, 41, 42, 44, 47, 50, 57, 58, 88, 102, 127];
+const UNREACHABLE: [u16; 22] = [1, 2, 3, 6, 20, 22, 25, 27, 28, 29, 34, 38, 41, 42, 44, 47, 50, 57, 58, 88, 102, 127];
 
 /// What became of a leg that nobody answered, the best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -99,8 +99,12 @@ impl Book {
 
     /// All of a call but one channel goes over to another call.
     pub(super) fn merge_rest(&mut self, from: usize, to: usize, but: usize, side: Side, at: u64) {
-        let moving: Vec<usize> =
-            self.calls[from].channels.iter().copied().filter(|index| *index != but && !self.channels[*index].gone).collect();
+        let moving: Vec<usize> = self.calls[from]
+            .channels
+            .iter()
+            .copied()
+            .filter(|index| *index != but && !self.channels[*index].gone)
+            .collect();
         for index in moving {
             let channel = &mut self.channels[index];
             channel.side = side;

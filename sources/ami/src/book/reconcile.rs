@@ -140,9 +140,7 @@ impl Book {
 
     /// Calls that no list has confirmed and of which nothing was heard: there is no right to ask for the list.
     pub fn give_up_unheard(&mut self, at: u64) {
-        let unheard = |call: &Call| {
-            !call.ended && !call.channels.iter().any(|index| self.channels[*index].confirmed)
-        };
+        let unheard = |call: &Call| !call.ended && !call.channels.iter().any(|index| self.channels[*index].confirmed);
         let all: Vec<usize> = self.calls.iter().filter(|(_, call)| unheard(call)).map(|(index, _)| index).collect();
         for call in all {
             self.vanish(call, at);
@@ -151,9 +149,9 @@ impl Book {
 
     /// Whether there are calls of which nothing was heard since the last connect.
     pub fn has_unheard(&self) -> bool {
-        self.calls.iter().any(|(_, call)| {
-            !call.ended && !call.channels.iter().any(|index| self.channels[*index].confirmed)
-        })
+        self.calls
+            .iter()
+            .any(|(_, call)| !call.ended && !call.channels.iter().any(|index| self.channels[*index].confirmed))
     }
 
     /// A call that was under way when it was first seen: who is on it, and whether they talk.

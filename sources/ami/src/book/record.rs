@@ -97,7 +97,8 @@ impl Call {
     fn desks(&self) -> Vec<Desk> {
         let offered = self.legs.iter().filter(|leg| {
             // The telephone of who clicks to call rings too. It is no desk that is called, unless that is all there was.
-            leg.was_offered() && (leg.side == Side::Callee || leg.part > 0 || self.ended && leg.answered.is_none() && !self.answered)
+            leg.was_offered()
+                && (leg.side == Side::Callee || leg.part > 0 || self.ended && leg.answered.is_none() && !self.answered)
         });
         let desk = |leg: &super::leg::Leg| match &leg.place {
             Place::Extension(extension) => Some(Desk {
@@ -116,8 +117,7 @@ impl Call {
         if !self.answered && !self.voicemail {
             return vec![];
         }
-        let recording =
-            |path: &String| Recording { id: path.clone(), url: None, media_type: None, duration: None };
+        let recording = |path: &String| Recording { id: path.clone(), url: None, media_type: None, duration: None };
         self.recordings.iter().map(recording).collect()
     }
 

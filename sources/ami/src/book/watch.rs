@@ -177,7 +177,10 @@ impl Book {
         if own == call {
             return;
         }
-        let alone = self.calls[own].channels.iter().all(|other| *other == index || self.channels[*other].first_half == Some(index));
+        let alone = self.calls[own]
+            .channels
+            .iter()
+            .all(|other| *other == index || self.channels[*other].first_half == Some(index));
         if !alone || self.calls[own].ended {
             return;
         }
@@ -552,7 +555,10 @@ impl Book {
                 state.started = Some(state.started.map_or(start, |known| known.min(start)));
             }
             let answered = direct && cdr.disposition == b"ANSWERED" && state.queue.is_none();
-            if answered && state.answered_at.is_none() && let Some(ago) = ago(cdr.answer) {
+            if answered
+                && state.answered_at.is_none()
+                && let Some(ago) = ago(cdr.answer)
+            {
                 if !state.answered {
                     let by = self.plan.extension_of(cdr.destination_channel);
                     state.answer(by, None);

@@ -92,11 +92,17 @@ impl Merged {
                 }
                 ("desks", Value::Array(desks)) => {
                     for desk in desks {
-                        let key = (desk["extension"].as_str().expect("text").to_owned(), desk["rang_at"].as_u64().expect("a time"));
+                        let key = (
+                            desk["extension"].as_str().expect("text").to_owned(),
+                            desk["rang_at"].as_u64().expect("a time"),
+                        );
                         let times = self.desks.entry(key).or_default();
                         for field in ["answered_at", "stopped_at"] {
                             if let Some(time) = desk[field].as_u64() {
-                                times.entry(field.to_owned()).and_modify(|known| *known = time.min(*known)).or_insert(time);
+                                times
+                                    .entry(field.to_owned())
+                                    .and_modify(|known| *known = time.min(*known))
+                                    .or_insert(time);
                             }
                         }
                     }
@@ -118,7 +124,8 @@ impl Merged {
     fn view(&self) -> Value {
         let mut view = Map::new();
         let mut reached = self.phase;
-        reached = reached.max(self.earliest.get("answered_at").map(|_| 1)).max(self.earliest.get("ended_at").map(|_| 2));
+        reached =
+            reached.max(self.earliest.get("answered_at").map(|_| 1)).max(self.earliest.get("ended_at").map(|_| 2));
         view.insert("phase".into(), reached.map_or(Value::Null, |phase| PHASES[phase].into()));
         for (name, time) in &self.earliest {
             view.insert(name.clone(), (*time).into());
@@ -132,14 +139,13 @@ impl Merged {
                 None => drop(view.insert(name.clone(), value.clone())),
             }
         }
-        let desk = |((extension, rang), times): (&(String, u64), &BTreeMap<String, u64>)| {
-            json!({ "extension": extension, "rang_at": rang, "answered_at": times.get("answered_at"), "stopped_at": times.get("stopped_at") })
-        };
+        let desk = |((extension, rang), times): (&(String, u64), &BTreeMap<String, u64>)| json!({ "extension": extension, "rang_at": rang, "answered_at": times.get("answered_at"), "stopped_at": times.get("stopped_at") });
         view.insert("desks".into(), self.desks.iter().map(desk).collect());
         for set in ["recordings", "transfers"] {
             let elements = self.sets.iter().filter(|((name, _), _)| name == set);
             let element = |((_, key), body): (&(String, String), &BTreeMap<String, Stamped>)| {
-                let mut element: Map<String, Value> = body.iter().map(|(name, (.., value))| (name.clone(), value.clone())).collect();
+                let mut element: Map<String, Value> =
+                    body.iter().map(|(name, (.., value))| (name.clone(), value.clone())).collect();
                 element.insert("key".into(), key.clone().into());
                 Value::Object(element)
             };

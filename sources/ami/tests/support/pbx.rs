@@ -47,7 +47,11 @@ impl Line {
     /// A telephone that is called.
     pub fn phone(uid: &str, linked: &str, extension: &str) -> Self {
         let name = format!("PJSIP/{extension}-{:0>8}", uid.replace('.', ""));
-        Self { number: extension.to_owned(), caller: format!("Desk {extension}"), ..Self::of(&name, uid, linked, "from-internal", "s") }
+        Self {
+            number: extension.to_owned(),
+            caller: format!("Desk {extension}"),
+            ..Self::of(&name, uid, linked, "from-internal", "s")
+        }
     }
 
     /// A number outside that is called.

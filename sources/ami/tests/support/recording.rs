@@ -39,8 +39,10 @@ pub fn all(only: Option<&str>) -> Vec<Recording> {
         if only.is_some_and(|only| only != version) {
             continue;
         }
-        let mut files: Vec<PathBuf> =
-            fs::read_dir(folder().join(version)).expect("the recordings").map(|entry| entry.expect("a file").path()).collect();
+        let mut files: Vec<PathBuf> = fs::read_dir(folder().join(version))
+            .expect("the recordings")
+            .map(|entry| entry.expect("a file").path())
+            .collect();
         files.sort();
         for file in files.iter().filter(|file| file.extension().is_some_and(|end| end == "ami")) {
             found.push(Recording::read(file, version));
@@ -96,7 +98,10 @@ impl Recording {
     /// The session's settings: those of the laboratory's user, and the way of logging in that was recorded.
     pub fn settings(&self) -> Value {
         let mut settings = settings();
-        let md5 = self.timing.iter().any(|entry| entry["data"].as_str().is_some_and(|data| data.contains("Action: Challenge")));
+        let md5 = self
+            .timing
+            .iter()
+            .any(|entry| entry["data"].as_str().is_some_and(|data| data.contains("Action: Challenge")));
         settings["login"] = if md5 { "md5" } else { "plain" }.into();
         settings
     }
