@@ -22,6 +22,13 @@ pub(crate) struct Asked {
     what: What,
 }
 
+impl Asked {
+    /// Whether the command is still to be answered.
+    pub(crate) fn is_open(&self) -> bool {
+        self.command.is_some()
+    }
+}
+
 enum What {
     /// A call is begun under this id.
     Originate { call: String },

@@ -4,7 +4,8 @@
 //! value. Extra empty lines between messages are passed over. The first line of a connection is the banner, which no
 //! empty line follows. Whatever comes, no more is kept than one message within the bounds.
 
-use memchr::{memchr, memmem};
+use memchr::memchr;
+use memchr::memmem::{self, Finder};
 
 /// Bytes of a line, at most. The longest seen are lists of codecs and dial strings of some kilobytes.
 const LINE: usize = 64 << 10;
@@ -32,14 +33,21 @@ pub enum Piece<'a> {
 }
 
 /// Cuts a stream into messages.
-#[derive(Default)]
 pub struct Framer {
     bytes: Vec<u8>,
+    /// Finds the end of a message; made once, for it is looked for all the time.
+    end: Finder<'static>,
     /// Where the next message begins.
     at: usize,
     /// Up to where no end was found.
     searched: usize,
     greeted: bool,
+}
+
+impl Default for Framer {
+    fn default() -> Self {
+        Self { bytes: Vec::new(), end: Finder::new(END), at: 0, searched: 0, greeted: false }
+    }
 }
 
 impl Framer {
@@ -89,7 +97,7 @@ impl Framer {
         }
         let searched = self.searched.max(self.at);
         let from = searched.saturating_sub(END.len() - 1).max(self.at);
-        let mut end = memmem::find(&self.bytes[from..], END).map(|end| from + end);
+        let mut end = self.end.find(&self.bytes[from..]).map(|end| from + end);
         if end.is_some() && rest.len() >= OUTPUT.len() && rest[..OUTPUT.len()].eq_ignore_ascii_case(OUTPUT) {
             end = memmem::find(rest, END_OF_OUTPUT).map(|end| self.at + end + END_OF_OUTPUT.len() - END.len());
         }

@@ -1,6 +1,7 @@
 //! One message: names and values in the order they came.
 
-use memchr::{memchr, memmem};
+use memchr::memchr;
+use memchr::memmem::FinderRev;
 
 /// Where a line's name and value stand.
 #[derive(Clone, Copy, Debug)]
@@ -43,18 +44,27 @@ pub struct Chan<'a> {
 
 /// The value that follows `Event: ` or another first name, and the name.
 pub fn first_line(message: &[u8]) -> (&[u8], &[u8]) {
-    let end = memmem::find(message, b"\r\n").unwrap_or(message.len());
+    let end = end_of_line(message, 0);
     match memchr(b':', &message[..end]) {
         Some(colon) => (&message[..colon], message[colon + 1..end].trim_ascii()),
         None => (&message[..end], b""),
     }
 }
 
-/// The value of a line somewhere in a message, without looking at the others. `line` is `\r\nName: `.
-pub fn peek<'a>(message: &'a [u8], line: &[u8]) -> Option<&'a [u8]> {
-    let start = memmem::rfind(message, line)? + line.len();
-    let rest = &message[start..];
-    Some(&rest[..memmem::find(rest, b"\r\n").unwrap_or(rest.len())])
+/// Finds the value of one line in messages whose other lines are of no interest.
+pub struct Peek(FinderRev<'static>, usize);
+
+impl Peek {
+    /// For lines that begin like this: `\r\nName: `.
+    pub fn new(line: &'static [u8]) -> Self {
+        Self(FinderRev::new(line), line.len())
+    }
+
+    /// The value in this message.
+    pub fn find<'a>(&self, message: &'a [u8]) -> Option<&'a [u8]> {
+        let start = self.0.rfind(message)? + self.1;
+        Some(&message[start..end_of_line(message, start)])
+    }
 }
 
 impl<'a> Message<'a> {
@@ -180,7 +190,7 @@ mod tests {
         assert_eq!((own.name, own.uid), (&b"PJSIP/1-1"[..], &b"1.1"[..]));
         assert_eq!((dest.name, dest.uid), (&b"PJSIP/2-1"[..], &b"1.2"[..]));
         assert_eq!(first_line(bytes), (&b"Event"[..], &b"X"[..]));
-        assert_eq!(peek(bytes, b"\r\nUniqueid: "), Some(&b"9"[..]));
+        assert_eq!(Peek::new(b"\r\nUniqueid: ").find(bytes), Some(&b"9"[..]));
     }
 
     #[test]

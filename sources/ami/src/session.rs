@@ -12,7 +12,7 @@ use crate::commands::Asked;
 use crate::event::{self, Event, Interest};
 use crate::frame::{Framer, Piece};
 use crate::login;
-use crate::message::{Line, Message, first_line, peek};
+use crate::message::{Line, Message, Peek, first_line};
 use crate::outgoing::{Outgoing, action_id};
 use crate::settings::{Login, Plan};
 use crate::text;
@@ -56,8 +56,22 @@ pub(crate) enum Waiting {
     Command(Asked),
 }
 
+impl Waiting {
+    /// Whether somebody waits for an answer.
+    fn is_owed(&self) -> bool {
+        matches!(self, Waiting::Command(asked) if asked.is_open())
+    }
+}
+
 /// One connection's state.
 pub struct Session(Result<Box<Work>, String>);
+
+/// What is looked at in events of which nearly all are passed over.
+struct Peeks {
+    variable: Peek,
+    application: Peek,
+    data: Peek,
+}
 
 /// A session whose settings are good.
 pub(crate) struct Work {
@@ -66,6 +80,7 @@ pub(crate) struct Work {
     clock: Clock,
     framer: Framer,
     lines: Vec<Line>,
+    peeks: Peeks,
     stage: Stage,
     /// The next action's number.
     next: u64,
@@ -117,6 +132,11 @@ impl Work {
             clock: Clock::default(),
             framer: Framer::default(),
             lines: Vec::new(),
+            peeks: Peeks {
+                variable: Peek::new(b"\r\nVariable: "),
+                application: Peek::new(b"\r\nApplication: "),
+                data: Peek::new(b"\r\nAppData: "),
+            },
             stage: Stage::Down,
             next: 1,
             waiting: HashMap::new(),
@@ -246,7 +266,7 @@ impl Work {
         let wanted = match event::interest(name) {
             Interest::Whole => true,
             Interest::Variable => {
-                peek(raw, b"\r\nVariable: ").is_some_and(|variable| self.plan.variable(variable).is_some())
+                self.peeks.variable.find(raw).is_some_and(|variable| self.plan.variable(variable).is_some())
             }
             Interest::Application => self.book.wants_extensions() || self.tells(raw),
             Interest::Nothing => {
@@ -267,9 +287,9 @@ impl Work {
 
     /// Whether a step in the dialplan says something about its call.
     fn tells(&self, raw: &[u8]) -> bool {
-        let Some(application) = peek(raw, b"\r\nApplication: ") else { return false };
+        let Some(application) = self.peeks.application.find(raw) else { return false };
         if application.eq_ignore_ascii_case(b"Set") {
-            let data = peek(raw, b"\r\nAppData: ").unwrap_or_default();
+            let data = self.peeks.data.find(raw).unwrap_or_default();
             let name = &data[..memchr::memchr(b'=', data).unwrap_or(0)];
             return self.plan.variable(name.trim_ascii()).is_some();
         }
@@ -486,8 +506,7 @@ impl Work {
     /// Keeps in mind what an action was sent for.
     pub(crate) fn wait(&mut self, id: u64, what: Waiting) {
         if self.waiting.len() >= WAITING
-            && let Some(oldest) =
-                self.waiting.iter().filter(|(_, one)| !matches!(one, Waiting::Command(_))).map(|(id, _)| *id).min()
+            && let Some(oldest) = self.waiting.iter().filter(|(_, one)| !one.is_owed()).map(|(id, _)| *id).min()
         {
             self.waiting.remove(&oldest);
         }

@@ -189,3 +189,124 @@ fn byte_by_byte() {
     }
     assert_right(&wrong);
 }
+
+/// A stream of numbers that are random enough, and the same each time.
+fn random(seed: &mut u64) -> usize {
+    *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    (*seed >> 33) as usize
+}
+
+#[test]
+fn cut_at_random() {
+    let mut wrong = Vec::new();
+    for (number, recording) in all(None).iter().enumerate().filter(|(_, one)| !one.name.ends_with("z_protocol")) {
+        let mut seed = number as u64;
+        let hub = recording.play(&mut |bytes| {
+            let mut pieces = Vec::new();
+            let mut rest = bytes;
+            while !rest.is_empty() {
+                let (piece, more) = rest.split_at((random(&mut seed) % 200 + 1).min(rest.len()));
+                pieces.push(piece.to_vec());
+                rest = more;
+            }
+            pieces
+        });
+        wrong.extend(check(recording, &hub));
+    }
+    assert_right(&wrong);
+}
+
+/// The bytes with another second in every id of a channel and another number in every name, so that two calls can be
+/// on one line. Lengths stay.
+fn renumbered(recording: &Recording) -> Recording {
+    let turn = |bytes: &[u8]| {
+        let mut bytes = bytes.to_vec();
+        for start in 0..bytes.len().saturating_sub(4) {
+            if bytes[start..].starts_with(b"17952") && (start == 0 || !bytes[start - 1].is_ascii_digit()) {
+                bytes[start..start + 5].copy_from_slice(b"17962");
+            }
+            if bytes[start..].starts_with(b"-0000") {
+                bytes[start..start + 5].copy_from_slice(b"-9000");
+            }
+        }
+        bytes
+    };
+    let again = |value: &Value| -> Value { serde_json::from_slice(&turn(value.to_string().as_bytes())).expect("JSON") };
+    Recording {
+        name: format!("{} (second)", recording.name),
+        bytes: turn(&recording.bytes),
+        timing: recording.timing.clone(),
+        expected: again(&recording.expected),
+    }
+}
+
+#[test]
+fn two_recordings_on_one_line() {
+    use support::recording::Step;
+    let mut wrong = Vec::new();
+    let all: Vec<Recording> = all(Some("asterisk-16"))
+        .into_iter()
+        .chain(all(Some("asterisk-22")))
+        .filter(|one| one.timing.iter().filter(|entry| entry["kind"] == "open").count() == 1)
+        .filter(|one| !one.name.ends_with("z_protocol") && !one.name.ends_with("w_core_restart"))
+        .collect();
+    let mut seed = 7;
+    for first in &all {
+        let second = renumbered(&all[random(&mut seed) % all.len()]);
+        let mut steps: Vec<(u64, Step)> = first.steps();
+        let frames = |(at, step)| match step {
+            Step::Frame(bytes, None) => Some((at, Step::Frame(bytes, None))),
+            Step::Frame(bytes, Some(action)) if action == "Originate" && bytes.starts_with(b"Event") => {
+                Some((at, Step::Frame(bytes, Some(action))))
+            }
+            _ => None,
+        };
+        steps.extend(second.steps().into_iter().filter_map(frames));
+        steps.sort_by_key(|(at, _)| *at);
+        let end = steps.iter().position(|(_, step)| matches!(step, Step::Close(_))).expect("an end");
+        let close = steps.remove(end);
+        steps.push((close.0.max(steps.last().expect("steps").0), close.1));
+        let mut hub = Hub::new(first.settings());
+        Recording::perform(&mut hub, steps, &mut |bytes| vec![bytes.to_vec()]);
+        let joined = |key: &str| -> Value {
+            [&first, &&second].iter().filter_map(|one| one.expected[key].as_array()).flatten().cloned().collect()
+        };
+        let both = Recording {
+            name: format!("{} with {}", first.name, second.name),
+            bytes: vec![],
+            timing: vec![],
+            expected: serde_json::json!({ "calls": joined("calls"), "optional_calls": joined("optional_calls") }),
+        };
+        wrong.extend(check(&both, &hub));
+    }
+    assert_right(&wrong);
+}
+
+#[test]
+fn any_beginning_of_a_stream_gives_records_that_may_be() {
+    for recording in all(Some("asterisk-22")).iter().filter(|recording| !recording.name.ends_with("z_protocol")) {
+        let count = recording.steps().len();
+        for length in (0..count).step_by(7) {
+            let mut steps = recording.steps();
+            steps.truncate(length);
+            let mut hub = Hub::new(recording.settings());
+            Recording::perform(&mut hub, steps, &mut |bytes| vec![bytes.to_vec()]);
+            for id in hub.fold.ids() {
+                let call = hub.call(id);
+                let time = |name: &str| call[name].as_u64();
+                let name = &recording.name;
+                assert!(
+                    time("answered_at")
+                        .is_none_or(|at| Some(at) >= time("started_at") || call["attributes"]["repaired"] == "true"),
+                    "{name}: {call}"
+                );
+                assert!(time("ended_at").is_none_or(|at| Some(at) >= time("answered_at")), "{name}: {call}");
+                assert!(
+                    call["outcome"].is_null() || call["outcome"] == "answered" || call["phase"] == "ended",
+                    "{name}: {call}"
+                );
+                assert!(call["outcome"] != "answered" || call["phase"] != "ringing", "{name}: {call}");
+            }
+        }
+    }
+}

@@ -45,6 +45,8 @@ const KEY: usize = 200;
 const OVER: usize = 4_096;
 /// Commands' calls that have not begun.
 const PLANNED: usize = 1_000;
+/// How long such a call may take to begin. Milliseconds.
+const PLANNED_TIME: u64 = 600_000;
 /// How long a call is kept after its last channel is gone, for what comes late. Milliseconds.
 pub const GRACE: u64 = 1_500;
 
@@ -135,6 +137,8 @@ impl Book {
 
     /// A command is about to begin a call under this id.
     pub fn plan_call(&mut self, id: String, planned: Planned) {
+        // What has not begun by now never will.
+        self.planned.retain(|_, waiting| planned.at.saturating_sub(waiting.at) < PLANNED_TIME);
         if self.planned.len() < PLANNED {
             self.planned.insert(id, planned);
         }

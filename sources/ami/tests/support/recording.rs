@@ -114,8 +114,13 @@ impl Recording {
     }
 
     pub fn play_to(&self, hub: &mut Hub, cut: Cut<'_>) {
+        Self::perform(hub, self.steps(), cut);
+    }
+
+    /// Lets things happen at their time. Answers wait for the question.
+    pub fn perform(hub: &mut Hub, steps: Vec<(u64, Step)>, cut: Cut<'_>) {
         let mut held: Vec<(String, Vec<u8>)> = Vec::new();
-        for (at, step) in self.steps() {
+        for (at, step) in steps {
             hub.until(START + at);
             match step {
                 Step::Open => hub.input(Input::Opened),
@@ -132,7 +137,6 @@ impl Recording {
                     }
                 }
             }
-            // Answers wait for the question.
             let mut waiting = Vec::new();
             for (action, bytes) in held.drain(..) {
                 match hub.action_id(&action) {
