@@ -81,6 +81,30 @@ impl<I> Event<I> {
     }
 }
 
+/// An event as it is told at a desk: the same, under another type.
+#[derive(Serialize)]
+struct Told<'a> {
+    seq: u64,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    at: Instant,
+    tenant: &'a str,
+    #[serde(flatten)]
+    about: &'a About,
+}
+
+impl Event {
+    /// The type by which somebody at these extensions is told of it, see [`AtDesks::told`].
+    pub fn told_at(&self, extensions: &[String]) -> &str {
+        self.about.desks.told(&self.kind, &self.about.item, extensions)
+    }
+
+    /// The event under this type.
+    pub fn told<'a>(&'a self, kind: &'a str) -> impl Serialize + 'a {
+        Told { seq: self.seq, kind, at: self.at, tenant: &self.tenant, about: &self.about }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Call;
@@ -104,29 +128,5 @@ mod tests {
         let event = Event { seq: 3, kind: "call.ended".into(), at, tenant: "acme".into(), about };
         let ready = event.clone().with(Shown::of(&item).unwrap());
         assert_eq!(serde_json::to_string(&ready).unwrap(), serde_json::to_string(&event).unwrap());
-    }
-}
-
-/// An event as it is told at a desk: the same, under another type.
-#[derive(Serialize)]
-struct Told<'a> {
-    seq: u64,
-    #[serde(rename = "type")]
-    kind: &'a str,
-    at: Instant,
-    tenant: &'a str,
-    #[serde(flatten)]
-    about: &'a About,
-}
-
-impl Event {
-    /// The type by which somebody at these extensions is told of it, see [`AtDesks::told`].
-    pub fn told_at(&self, extensions: &[String]) -> &str {
-        self.about.desks.told(&self.kind, &self.about.item, extensions)
-    }
-
-    /// The event under this type.
-    pub fn told<'a>(&'a self, kind: &'a str) -> impl Serialize + 'a {
-        Told { seq: self.seq, kind, at: self.at, tenant: &self.tenant, about: &self.about }
     }
 }

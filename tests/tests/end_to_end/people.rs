@@ -89,7 +89,7 @@ async fn nobody_waits_for_a_slow_crm_and_its_late_answer_is_kept() {
     .await;
     ines(&world);
     quiet(&world).await;
-    world.crm.faults().latency(Duration::from_secs(1));
+    world.crm.faults().latency(Duration::from_secs(2));
     world.crm.faults().forget();
     let mut ana = anas(&world).await;
     world.post(&PbxCall::number(1).ringing()).await;
