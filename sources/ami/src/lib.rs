@@ -2,10 +2,12 @@
 //!
 //! The way of a byte: `frame` cuts messages, `message` reads their lines, `event` and `older` say what happened in one
 //! vocabulary for all versions of Asterisk, `book` joins what happened to one record for each logical call, and
-//! `session` holds the conversation together. `commands` goes the other way. Nothing here does input or output: the hub
+//! `session` holds the conversation together. `commands` goes the other way,
+//! `cdr` reads what was missed from a database. Nothing here does input or output: the hub
 //! owns the socket, the timers and the clock.
 
 mod book;
+mod cdr;
 mod clock;
 mod commands;
 mod device;
@@ -45,4 +47,11 @@ impl Connection for Ami {
     }
 }
 
-cordboard_sdk::export!(Ami: about, connection);
+impl Pull for Ami {
+    fn next(host: &dyn Host, job: Job, cursor: Option<Vec<u8>>) -> Result<Page, Failure> {
+        let plan = Plan::new(host.settings()).map_err(Failure::misconfigured)?;
+        cdr::page(host, &plan, &job, cursor.as_deref())
+    }
+}
+
+cordboard_sdk::export!(Ami: about, connection, pull);

@@ -44,6 +44,8 @@ struct Settings {
     keepalive: Option<u64>,
     #[serde(default)]
     cdr: bool,
+    cdr_table: Option<String>,
+    cdr_zone: Option<String>,
 }
 
 /// How the password is proved.
@@ -113,6 +115,10 @@ pub struct Plan {
     pub keepalive: u64,
     /// Whether missed time is read from a CDR database.
     pub cdr: bool,
+    /// Its table.
+    pub cdr_table: String,
+    /// The time zone of that table.
+    pub cdr_zone: String,
     /// What commands may do.
     pub commands: CommandPlan,
     numbering: Numbering,
@@ -211,6 +217,8 @@ impl Plan {
             filters: settings.filters,
             keepalive: settings.keepalive.unwrap_or(20) * 1000,
             cdr: settings.cdr,
+            cdr_table: settings.cdr_table.unwrap_or_else(|| "cdr".to_owned()),
+            cdr_zone: settings.cdr_zone.unwrap_or_else(|| "UTC".to_owned()),
             commands: CommandPlan {
                 contexts: settings.contexts.unwrap_or(profile.contexts),
                 extensions: settings.extensions,
