@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use axum::body::Body;
+use axum::http::Request;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cordboard::config::Plan;
@@ -449,7 +451,7 @@ async fn a_long_recording_is_not_read_into_memory() {
 async fn bucket() -> (String, std::sync::Arc<std::sync::Mutex<BTreeMap<String, Vec<u8>>>>) {
     let kept = std::sync::Arc::new(std::sync::Mutex::new(BTreeMap::<String, Vec<u8>>::new()));
     let shared = kept.clone();
-    let take = move |request: axum::http::Request<axum::body::Body>| {
+    let take = move |request: Request<Body>| {
         let kept = shared.clone();
         async move {
             let (head, body) = request.into_parts();
@@ -471,7 +473,7 @@ async fn bucket() -> (String, std::sync::Arc<std::sync::Mutex<BTreeMap<String, V
     };
     let answer = |(status, bytes): (u16, Vec<u8>)| {
         let dated = [("etag", "\"1\""), ("last-modified", "Sat, 21 Nov 2026 12:00:00 GMT")];
-        (axum::http::StatusCode::from_u16(status).unwrap(), dated, bytes)
+        (StatusCode::from_u16(status).unwrap(), dated, bytes)
     };
     let router = axum::Router::new().fallback(move |request| {
         let taken = take(request);

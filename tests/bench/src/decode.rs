@@ -1,7 +1,6 @@
 //! One webhook decoded: in a kept instance of the component, and by the same code natively.
 
 use std::collections::BTreeMap;
-use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant as Clock;

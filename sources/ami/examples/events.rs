@@ -1,5 +1,5 @@
 //! How many events a second one core takes in natively, and what an open call costs in memory:
-//! `cargo run --release --example speed -p cordboard-ami`.
+//! `cargo run --release --example events -p cordboard-ami`.
 #![allow(clippy::print_stdout)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
