@@ -21,6 +21,12 @@ impl Commands {
     /// Finds the source, fills in what goes without saying, and holds it against what who asks may do.
     pub(super) async fn place(&self, asker: &Asker, ask: &Ask) -> Result<Place, CommandError> {
         let mut arguments = ask.arguments.clone();
+        // A component says for whom: that is whose telephone rings.
+        if let Some(extension) = ask.agent.as_ref().and_then(|agent| agent.extension.clone())
+            && ask.name == ORIGINATE
+        {
+            arguments.entry("from").or_insert(extension.into());
+        }
         if let Some(desk) = &asker.desk {
             for_oneself(desk, ask, &mut arguments)?;
         }

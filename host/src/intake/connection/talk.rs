@@ -256,7 +256,8 @@ impl<'a> Talk<'a> {
                 }
                 Action::CancelTimer(number) => self.timers.cancel(number),
                 Action::Reconnect { why, misconfigured } => {
-                    if matches!(self.link, Link::Up { .. }) && self.loss.is_none() {
+                    // Whoever refuses us may hang up in the same breath: the reason says more than the end.
+                    if matches!(self.link, Link::Up { .. }) && (misconfigured || self.loss.is_none()) {
                         self.loss = Some(Loss { why: self.driver.redacted(&why), misconfigured, after: None });
                     }
                 }
