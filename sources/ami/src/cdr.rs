@@ -86,7 +86,7 @@ pub fn page(host: &dyn Host, plan: &Plan, job: &Job, cursor: Option<&[u8]>) -> R
         let call: Vec<&Entry> = entries.iter().filter(|entry| entry.key == key).collect();
         observations.extend(report(plan, key, &call, &gap));
     }
-    let next = (to < gap.until).then(|| Cursor { from: to, window: at.window });
+    let next = (to < gap.until).then_some(Cursor { from: to, window: at.window });
     let progress = Progress {
         stage: "calls".to_owned(),
         processed: u32::try_from(observations.len() / 2).unwrap_or(u32::MAX),

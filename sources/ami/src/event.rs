@@ -8,6 +8,7 @@ use crate::older;
 
 /// Something that happened to channels.
 #[derive(Clone, Copy, Debug)]
+#[allow(clippy::large_enum_variant, reason = "one lives at a time, on the stack")]
 pub enum Event<'a> {
     /// A channel was made.
     New(Chan<'a>),

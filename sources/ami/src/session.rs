@@ -299,11 +299,7 @@ impl Work {
     /// Events about the connection and what was asked over it.
     fn own_event(&mut self, host: &dyn Host, name: &[u8], raw: &[u8], lines: &mut Vec<Line>) {
         match name {
-            b"FullyBooted" => {
-                if self.stage == Stage::Booting {
-                    self.booted();
-                }
-            }
+            b"FullyBooted" if self.stage == Stage::Booting => self.booted(),
             b"Shutdown" => {
                 self.book.shut_down(self.clock.now());
                 self.report();

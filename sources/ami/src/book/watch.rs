@@ -2,7 +2,6 @@
 
 use jiff::civil::DateTime;
 
-use super::call::Part;
 use super::leg::{self, Ending};
 use super::{Book, Channel, Leg, NAMES, RINGING, Side, UP};
 use crate::event::{Cdr, telling};
@@ -15,7 +14,7 @@ impl Book {
     pub(super) fn state(&mut self, chan: &Chan<'_>, at: u64) {
         let Some(index) = self.adopt(chan, at) else { return };
         let Some(state) = message::state(chan.state) else { return };
-        let Channel { call, side, .. } = self.channels[index];
+        let call = self.channels[index].call;
         let before = std::mem::replace(&mut self.channels[index].state, state);
         if self.calls[call].placed {
             self.guess_callee(call, index, chan);
@@ -35,7 +34,6 @@ impl Book {
             UP if !self.modern => self.picks_up(call, index, at),
             _ => return,
         }
-        let _ = side;
         self.touch(call);
     }
 
@@ -168,7 +166,7 @@ impl Book {
                 && channel.state != UP
                 && channel.name.strip_prefix(device).is_some_and(|rest| rest.starts_with(b"-"))
         };
-        self.channels.iter().filter(|(_, channel)| fits(channel)).map(|(index, _)| index).last()
+        self.channels.iter().rfind(|(_, channel)| fits(channel)).map(|(index, _)| index)
     }
 
     /// Where Asterisk has no linked ids, dialling is what ties channels to one call.
@@ -574,7 +572,6 @@ impl Book {
         let Some(call) = self.by_id.get(id.as_bytes()).copied() else { return };
         if self.calls[call].pending.is_none() && !self.calls[call].ended {
             self.calls[call].pending = Some(super::moves::Move { kind, at, by, to: Some(to), answered: None });
-            let _ = Part::Move;
         }
     }
 }
