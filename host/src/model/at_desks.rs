@@ -36,8 +36,6 @@ enum State {
 
 impl AtDesks {
     /// What the change from `before` (absent: a call that was not known) to `after` did.
-    ///
-    /// A call that is first seen answered or ended rings nowhere.
     pub fn between(before: Option<&Item>, after: &Item) -> Self {
         let mut at = AtDesks::default();
         let Item::Call(call) = after else { return at };
@@ -45,12 +43,11 @@ impl AtDesks {
             Some(Item::Call(old)) => Some(old),
             _ => None,
         };
-        let missed = old.is_none() && call.phase > Some(CallPhase::Ringing);
         for extension in extensions(call) {
             let was = old.map_or(State::Quiet, |old| state(old, extension));
             match (was, state(call, extension)) {
                 (was, is) if was == is => {}
-                (_, State::Rings(_)) if !missed => at.ringing.push(extension.to_owned()),
+                (_, State::Rings(_)) => at.ringing.push(extension.to_owned()),
                 (_, State::Talks) => at.answered.push(extension.to_owned()),
                 // Whoever picked up and has let go since hears that the call is over, and nothing of a withdrawal.
                 (State::Rings(_), _) if !(is_over(call) && picked_up(call, extension)) => {

@@ -107,7 +107,7 @@ async fn nobody_waits_for_a_slow_crm_and_its_late_answer_is_kept() {
     assert_eq!(world.crm.faults().count("query"), 3, "asked once: contacts, leads, accounts");
     world.post(&PbxCall::number(1).ended()).await;
     let late = ana.next().await;
-    assert_eq!(late["type"], "call.withdrawn", "a name that comes late is not told: {late}");
+    assert_eq!(late["type"], "call.ended", "a name that comes late is not told: {late}");
 }
 
 #[tokio::test]
