@@ -18,7 +18,7 @@ use crate::load::{self, Requests};
 use crate::table::Row;
 
 /// Calls of one turn.
-const CALLS: usize = 4_000;
+const CALLS: usize = 2_000;
 const TURNS: usize = 2;
 
 /// Deliveries at once, and changes in each: what a sink has unless it says otherwise.
@@ -26,7 +26,7 @@ const LANES: usize = 4;
 const BATCH: usize = 20;
 
 /// A turn takes no longer, or something is broken.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Both, in turns, each into a Vtiger of its own.
 pub async fn measure() -> Result<Vec<Row>> {
