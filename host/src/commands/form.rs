@@ -30,6 +30,9 @@ const NEEDED: [(&str, &[&str]); 7] = [
 /// Commands that turn something on or off.
 const SWITCHES: [&str; 2] = ["call.mute", "call.hold"];
 
+/// Where people write to people: these may have lines. No PBX is handed them.
+const PROSE: [(&str, &[&str]); 1] = [("message.send", &["/arguments/text", "/arguments/media/caption"])];
+
 /// The form of a command, before anybody is asked.
 pub(super) fn check(ask: &Ask) -> Result<(), CommandError> {
     let Ask { key, name, arguments, .. } = ask;
@@ -45,7 +48,8 @@ pub(super) fn check(ask: &Ask) -> Result<(), CommandError> {
     if size > ARGUMENTS {
         return Err(invalid("/arguments", format!("the arguments have {size} bytes; {ARGUMENTS} are the most")));
     }
-    members(arguments, "/arguments")?;
+    let prose = PROSE.iter().find(|(command, _)| command == name).map_or(&[][..], |(_, places)| places);
+    members(arguments, "/arguments", prose)?;
     if SWITCHES.contains(&name.as_str()) && !arguments.get("on").is_some_and(Value::is_boolean) {
         return Err(invalid("/arguments/on", "`on` must be true or false"));
     }
@@ -70,20 +74,23 @@ pub(super) fn invalid(field: &str, why: impl Into<String>) -> CommandError {
     CommandError::Invalid { field: field.to_owned(), why: why.into() }
 }
 
-/// No text holds a control character: at many PBXs a line break in a value begins a new command.
-fn texts(value: &Value, pointer: &str) -> Result<(), CommandError> {
+/// No text but prose holds a control character: at many PBXs a line break in a value begins a new command.
+fn texts(value: &Value, pointer: &str, prose: &[&str]) -> Result<(), CommandError> {
     match value {
+        Value::String(text) if prose.contains(&pointer) => clean(&text.replace(['\r', '\n', '\t'], ""), pointer),
         Value::String(text) => clean(text, pointer),
-        Value::Array(all) => all.iter().enumerate().try_for_each(|(at, one)| texts(one, &format!("{pointer}/{at}"))),
-        Value::Object(object) => members(object, pointer),
+        Value::Array(all) => {
+            all.iter().enumerate().try_for_each(|(at, one)| texts(one, &format!("{pointer}/{at}"), prose))
+        }
+        Value::Object(object) => members(object, pointer, prose),
         Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
     }
 }
 
-fn members(object: &Map<String, Value>, pointer: &str) -> Result<(), CommandError> {
+fn members(object: &Map<String, Value>, pointer: &str, prose: &[&str]) -> Result<(), CommandError> {
     object.iter().try_for_each(|(name, value)| {
         clean(name, pointer)?;
-        texts(value, &format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1")))
+        texts(value, &format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1")), prose)
     })
 }
 
@@ -126,6 +133,10 @@ mod tests {
         ] {
             assert_eq!(field(check(&ask(name, arguments.clone()))), pointer, "{arguments}");
         }
+        let message = |text: &str| check(&ask("message.send", json!({"to": "1", "text": text})));
+        assert!(message("two\r\n\tlines").is_ok(), "people write in lines");
+        assert_eq!(field(message("a\u{0}b")), "/arguments/text");
+        assert_eq!(field(check(&ask("message.send", json!({"to": "1\n2"})))), "/arguments/to");
         assert!(check(&ask(name, json!({"to": "+34 600 «ñ»", "timeout": 3, "x": null}))).is_ok());
     }
 

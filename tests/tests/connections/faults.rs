@@ -126,9 +126,12 @@ async fn tls_with_a_wrong_name_an_unknown_authority_or_none_at_all() {
     }
     assert_eq!(secured.connects(), 0);
     let hub = Hub::start(setup(&format!("tls://127.0.0.1:{}", plain.port()))).await;
-    plain.connected(1).await;
-    plain.say("this is no TLS");
-    let shown = stands(&hub, "misconfigured").await;
+    let told = || async {
+        plain.say("this is no TLS");
+        connection(&hub).await["state"] == "misconfigured"
+    };
+    hub.until("the connection is misconfigured", told).await;
+    let shown = connection(&hub).await;
     assert!(shown["why"].as_str().unwrap().contains("does not speak TLS"), "{shown}");
 }
 
