@@ -79,8 +79,7 @@ async fn pass(near: TcpStream, to: String, mut is_whole: watch::Receiver<bool>, 
 /// One direction, until its end; nothing moves while nothing is to flow.
 async fn copy(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, mut flows: watch::Receiver<bool>) {
     let mut bytes = vec![0; 64 * 1024];
-    loop {
-        let Ok(length @ 1..) = from.read(&mut bytes).await else { break };
+    while let Ok(length @ 1..) = from.read(&mut bytes).await {
         if flows.wait_for(|flows| *flows).await.is_err() || to.write_all(&bytes[..length]).await.is_err() {
             break;
         }

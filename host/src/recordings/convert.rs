@@ -126,10 +126,9 @@ impl Converter {
     fn no_program(&self, why: &std::io::Error) -> Unserved {
         let program = self.program.display();
         tracing::warn!(%program, %why, "recordings cannot be converted");
-        Unserved::Form(format!(
-            "the hub finds no FFmpeg to convert it with: install one (`apt-get install ffmpeg`), or name it in \
-             `[recordings] ffmpeg`; without `format` the recording comes as it is"
-        ))
+        let why = "the hub finds no FFmpeg to convert it with: install one (`apt-get install ffmpeg`), or name it in \
+             `[recordings] ffmpeg`; without `format` the recording comes as it is";
+        Unserved::Form(why.to_owned())
     }
 }
 

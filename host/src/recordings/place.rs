@@ -99,7 +99,7 @@ fn segment(text: &str) -> Option<String> {
 fn relative(text: &str) -> Option<PathBuf> {
     let plain = |part: &&str| !part.is_empty() && *part != "." && *part != ".." && !part.contains(['\0', '\\']);
     let parts: Vec<&str> = text.split('/').collect();
-    (parts.iter().all(|part| plain(&part)) && text.len() < 4096).then(|| parts.iter().collect::<PathBuf>())
+    (parts.iter().all(plain) && text.len() < 4096).then(|| parts.iter().collect::<PathBuf>())
 }
 
 #[cfg(test)]
