@@ -76,9 +76,11 @@ impl Plan {
         let problems = problems.into_inner();
         match problems.is_empty() {
             true => {
-                let warnings = warnings::of_hub(&hub).into_iter();
-                let warnings =
-                    warnings.chain(tenants.values().flat_map(|tenant| warnings::of_tenant(tenant))).collect();
+                let mut warnings = warnings::of_hub(&hub);
+                for tenant in tenants.values() {
+                    warnings.extend(warnings::of_tenant(tenant));
+                    warnings.extend(warnings::of_links(&hub, tenant));
+                }
                 Ok(Plan { hub, tenants, warnings, claims })
             }
             false => Err(Problems(problems)),

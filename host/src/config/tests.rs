@@ -344,6 +344,9 @@ fn warnings() {
     assert_eq!(told(&odd), ["tenants/acme.toml:24:1: the route's `while` holds for no record that its `when` selects"]);
     let idle = format!("{ACME}\n[sinks.b]\ncomponent = \"b\"\n");
     assert_eq!(told(&idle), ["tenants/acme.toml:31:8: no route leads to the sink `b`"]);
+    let recorded = with("paths =", "recordings = { root = \"/r\" }\npaths =");
+    let nowhere = "CRMs get no links to the recordings of `pbx`; set `public_url` in cordboard.toml";
+    assert_eq!(told(&recorded), [format!("tenants/acme.toml:9:10: {nowhere}")]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::document::Place;
 use super::hub::{Hub, TokenKeys};
 use super::problem::Problem;
-use super::tenant::{Route, Tenant};
+use super::tenant::{Route, Source, Tenant};
 use crate::model::{EVENT_TYPES, Kind, kind_of};
 
 /// Shorter secrets can be guessed.
@@ -41,6 +41,19 @@ pub(super) fn of_tenant(tenant: &Tenant) -> Vec<Problem> {
         }
     }
     warnings
+}
+
+/// Recordings that CRMs could have a link to, if the hub knew how it is reached.
+pub(super) fn of_links(hub: &Hub, tenant: &Tenant) -> Vec<Problem> {
+    if hub.public_url.is_some() || tenant.sinks.is_empty() {
+        return Vec::new();
+    }
+    let sources = tenant.sources.values().filter(|source| source.recordings.is_some());
+    let warning = |source: &Source| {
+        let hint = "set `public_url` in cordboard.toml".to_owned();
+        source.place.problem(format!("CRMs get no links to the recordings of `{}`", source.name), Some(hint))
+    };
+    sources.map(warning).collect()
 }
 
 /// A route that selects nothing, whatever happens.

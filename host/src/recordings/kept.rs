@@ -157,7 +157,7 @@ mod tests {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             std::fs::write(path, "x").map_err(failed)
         };
-        let all = futures::future::join_all((0..5).map(|_| kept.sound("a", String::new(), make))).await;
+        let all = futures::future::join_all((0..5).map(|_| kept.sound("a", String::new(), &make))).await;
         assert!(all.iter().all(Result::is_ok));
         assert_eq!(made.into_inner(), 1);
     }

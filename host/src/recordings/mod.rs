@@ -145,7 +145,11 @@ impl Recordings {
     /// Where the source has it.
     async fn original(&self, wanted: &Wanted<'_>) -> Result<Sound, Unserved> {
         match place::of(wanted)? {
-            Place::File { root, path } => sound::within(&root, &path).map_err(|missing| wanted.missing(missing)),
+            Place::File { root, path } => {
+                // A folder that is mounted can let one wait.
+                let opening = tokio::task::spawn_blocking(move || sound::within(&root, &path));
+                opening.await.map_err(|_| Unserved::Failed)?.map_err(|missing| wanted.missing(missing))
+            }
             Place::Web(url) => self.fetched(wanted, &url).await,
         }
     }

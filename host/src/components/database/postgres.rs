@@ -10,21 +10,20 @@ use super::{Failed, Reads, Verdict};
 pub(super) fn pool(url: &str, time: Duration) -> Result<Pool<Postgres>, Failed> {
     let options: PgConnectOptions = url.parse()?;
     let options = options.disable_statement_logging();
-    let alike = format!(
-        "set standard_conforming_strings = on; set datestyle = 'ISO'; set timezone = 'UTC'; \
-         set bytea_output = 'hex'; set statement_timeout = {}; set idle_in_transaction_session_timeout = {}",
-        time.as_millis(),
-        time.as_millis()
-    );
+    let time = time.as_millis();
+    let limits = format!("set statement_timeout = {time}; set idle_in_transaction_session_timeout = {time}");
     let pool = super::options().after_connect(move |connection: &mut PgConnection, _| {
-        let alike = alike.clone();
-        Box::pin(async move { raw_sql(AssertSqlSafe(alike)).execute(connection).await.map(drop) })
+        let limits = limits.clone();
+        Box::pin(async move { raw_sql(AssertSqlSafe(limits)).execute(connection).await.map(drop) })
     });
     Ok(pool.connect_lazy_with(options))
 }
 
 impl Reads for Postgres {
-    const BEGIN: &'static str = "begin read only";
+    /// What the writing of texts and values hangs on is set for each transaction: behind a pooler the next one may run in
+    /// another session.
+    const BEGIN: &'static str = "begin read only; set local standard_conforming_strings = on; \
+         set local datestyle = 'ISO'; set local timezone = 'UTC'; set local bytea_output = 'hex'";
 
     fn text(row: &PgRow, column: usize) -> Result<Option<String>, sqlx::Error> {
         let value = row.try_get_raw(column)?;
