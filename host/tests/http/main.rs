@@ -1,5 +1,5 @@
 //! The hub's HTTP face and its live feed, over a real store and a real listener.
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, reason = "tests")]
 
 mod api;
 mod auth;
