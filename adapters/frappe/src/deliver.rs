@@ -169,7 +169,9 @@ impl<'h> Work<'h> {
         prepared: &mut Prepared,
     ) -> Result<(), Fault> {
         let links = ["links", "reference_docname"].iter().any(|holds| target.slot(holds).is_some());
-        if self.settings.link && prepared.memo.person.is_none() && (links || self.settings.popup != crate::settings::Popup::Off)
+        if self.settings.link
+            && prepared.memo.person.is_none()
+            && (links || self.settings.popup != crate::settings::Popup::Off)
         {
             prepared.person = self.person(call, &mut prepared.notes)?;
         }
@@ -186,7 +188,9 @@ impl<'h> Work<'h> {
         };
         let filed = self.settings.recording == Recordings::File && !prepared.memo.files.is_empty();
         for slot in target.slots.iter().filter(|slot| !(filed && slot.holds == "recording_url")) {
-            if let Some(value) = rendering.value(slot).and_then(|given| slot.fit(given, &self.zone, &mut prepared.notes)) {
+            if let Some(value) =
+                rendering.value(slot).and_then(|given| slot.fit(given, &self.zone, &mut prepared.notes))
+            {
                 prepared.doc.insert(slot.name.clone(), value);
             }
         }
@@ -197,7 +201,11 @@ impl<'h> Work<'h> {
         Ok(())
     }
 
-    fn person(&mut self, call: &cordboard_sdk::records::Call, notes: &mut Vec<String>) -> Result<Option<Person>, Fault> {
+    fn person(
+        &mut self,
+        call: &cordboard_sdk::records::Call,
+        notes: &mut Vec<String>,
+    ) -> Result<Option<Person>, Fault> {
         let Some(phone) = call::other(call).and_then(|party| party.number.clone()) else { return Ok(None) };
         // Between two of our own nobody is a customer.
         if call::other(call).is_some_and(|party| party.agent.is_some()) {
@@ -238,7 +246,8 @@ impl<'h> Work<'h> {
         };
         let timed = target.slot("timestamp").is_some_and(|slot| prepared.memo.fields.contains_key(&slot.name));
         let now = (!timed).then(|| self.host.now());
-        let rendering = whatsapp::Rendering { id: &change.subject.id, key: &prepared.key, session, conversation, contact, now };
+        let rendering =
+            whatsapp::Rendering { id: &change.subject.id, key: &prepared.key, session, conversation, contact, now };
         for slot in &target.slots {
             let given = rendering.value(&self.settings, &change.item, slot);
             if let Some(value) = given.and_then(|given| slot.fit(given, &self.zone, &mut prepared.notes)) {

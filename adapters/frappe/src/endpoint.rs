@@ -118,7 +118,9 @@ fn message(settings: &Settings, body: &Map<String, Value>) -> Result<Answer, Rep
             }
             arguments["media"] = media;
         }
-        None if words.trim().is_empty() => return Err(refusal(422, "there is neither `text` nor `attachment` to send")),
+        None if words.trim().is_empty() => {
+            return Err(refusal(422, "there is neither `text` nor `attachment` to send"));
+        }
         None => arguments["text"] = json!(words),
     }
     let quotes = text(body, &["quotes", "quoted_message"])?;

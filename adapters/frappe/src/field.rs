@@ -81,7 +81,8 @@ pub fn slots(settings: &Settings, kind: Kind, doctype: &str, meta: &Meta, proble
             continue;
         }
         if !kind.usual(settings).iter().any(|usual| usual.holds == holds) && !EXTRA.contains(&holds.as_str()) {
-            problems.push(format!("the setting `fields.{}.{holds}`: there is no logical field of this name", kind.word()));
+            problems
+                .push(format!("the setting `fields.{}.{holds}`: there is no logical field of this name", kind.word()));
             continue;
         }
         match meta.field(wanted) {
@@ -116,8 +117,19 @@ pub fn slots(settings: &Settings, kind: Kind, doctype: &str, meta: &Meta, proble
 
 /// Logical fields of calls that no preset has, and that can be mapped all the same.
 const EXTRA: [&str; 13] = [
-    "direction", "outcome", "talk", "wait", "queue", "system", "notes", "agent_user", "source_id", "caller_as_seen",
-    "callee_as_seen", "customer_number", "description",
+    "direction",
+    "outcome",
+    "talk",
+    "wait",
+    "queue",
+    "system",
+    "notes",
+    "agent_user",
+    "source_id",
+    "caller_as_seen",
+    "callee_as_seen",
+    "customer_number",
+    "description",
 ];
 
 fn slot(holds: &str, field: &MetaField) -> Slot {

@@ -80,9 +80,8 @@ impl Work<'_> {
         let doctype = &self.known.targets[&prepared.kind].doctype;
         let title = file_name(&prepared.key, file);
         // The same upload again would be another file on the same bytes.
-        let filters = json!([
-            ["attached_to_doctype", "=", doctype], ["attached_to_name", "=", name], ["file_name", "=", title],
-        ]);
+        let filters =
+            json!([["attached_to_doctype", "=", doctype], ["attached_to_name", "=", name], ["file_name", "=", title],]);
         let rows = self.api.list("File", &filters, &["name", "file_name", "file_url"], 1)?;
         if let Some(url) = rows.first().map(|row| text(row, "file_url")).filter(|url| !url.is_empty()) {
             return Ok(url.to_owned());
@@ -168,7 +167,10 @@ mod tests {
         };
         let hash = &memo::short("r1")[..8];
         assert_eq!(file_name("5f1c", &file("https://p.test/b.WAV?sig=1", None, None)), format!("5f1c-{hash}.wav"));
-        assert_eq!(file_name("a/b:c", &file("https://p.test/x.php", Some("audio/mpeg"), None)), format!("a-b-c-{hash}.mp3"));
+        assert_eq!(
+            file_name("a/b:c", &file("https://p.test/x.php", Some("audio/mpeg"), None)),
+            format!("a-b-c-{hash}.mp3")
+        );
         let named = file("https://p.test/x", Some("image/jpeg"), Some("../../<b>.JPG"));
         assert_eq!(file_name("m", &named), format!("m-{hash}.jpg"));
     }

@@ -23,8 +23,7 @@ fn named(id: &str, letter: impl Fn(char) -> bool) -> String {
     if !id.is_empty() && id.len() <= LONGEST && id.chars().all(safe) {
         return id.to_owned();
     }
-    let start: String =
-        id.chars().filter(|c| c.is_ascii_alphanumeric() || "._:@+=-".contains(*c)).take(100).collect();
+    let start: String = id.chars().filter(|c| c.is_ascii_alphanumeric() || "._:@+=-".contains(*c)).take(100).collect();
     let hash = hex::encode(Md5::digest(id.as_bytes()));
     format!("{start}~{}", &hash[..16])
 }
@@ -39,7 +38,8 @@ mod tests {
         assert_eq!(folded("1772705730.1"), "1772705730.1");
         assert_eq!(exact("ventas-1:34600111222@s.whatsapp.net"), "ventas-1:34600111222@s.whatsapp.net");
         assert_eq!(exact("Ventas"), "Ventas");
-        let ids = ["Case-Test-A", "case-test-a", "véntas-1", "ventas-1", " a", "a", "a ", "<a>", "a/b", "a'b", "", "😀"];
+        let ids =
+            ["Case-Test-A", "case-test-a", "véntas-1", "ventas-1", " a", "a", "a ", "<a>", "a/b", "a'b", "", "😀"];
         let mut names: Vec<String> = ids.iter().map(|id| folded(id).to_lowercase()).collect();
         names.sort();
         names.dedup();

@@ -289,16 +289,19 @@ impl Known {
     fn check_settings(&mut self, settings: &Settings) {
         let missing = |value: &Option<String>| value.as_deref().is_none_or(|value| value.trim().is_empty());
         if settings.recording != Recordings::Link && missing(&settings.recordings_url) {
-            self.problems.push("recordings are to be attached: set `recordings_url`, or the hub may not fetch them".into());
+            self.problems
+                .push("recordings are to be attached: set `recordings_url`, or the hub may not fetch them".into());
         }
         if settings.media == Media::File && missing(&settings.media_url) {
-            self.problems.push("files of messages are to be attached: set `media_url`, or the hub may not fetch them".into());
+            self.problems
+                .push("files of messages are to be attached: set `media_url`, or the hub may not fetch them".into());
         }
         if settings.popup == Popup::Exotel && missing(&settings.exotel_key) {
             self.problems.push("popup = \"exotel\" needs `exotel_key`, the verify token of CRM Exotel Settings".into());
         }
         if settings.popup != Popup::Off && !self.crm {
-            self.problems.push("popups are shown by Frappe CRM, and the site does not have it: set `popup = \"off\"`".into());
+            self.problems
+                .push("popups are shown by Frappe CRM, and the site does not have it: set `popup = \"off\"`".into());
         }
     }
 
@@ -327,7 +330,9 @@ fn text_of(value: &Value) -> String {
 fn missing(settings: &Settings, kind: Kind, doctype: &str) -> String {
     let way = match kind {
         Kind::Call => "install the app that has it, or set `calls`".to_owned(),
-        _ if settings.doctypes.contains_key(kind.word()) => format!("make it, or name another in `doctypes.{}`", kind.word()),
+        _ if settings.doctypes.contains_key(kind.word()) => {
+            format!("make it, or name another in `doctypes.{}`", kind.word())
+        }
         _ => "set the site up for the hub, or set `whatsapp = \"off\"`".to_owned(),
     };
     format!("{doctype}: there is no such DocType on the site: {way}")

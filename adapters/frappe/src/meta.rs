@@ -87,7 +87,15 @@ impl MetaField {
     pub fn takes_values(&self) -> bool {
         !matches!(
             self.kind.as_str(),
-            "Section Break" | "Column Break" | "Tab Break" | "Fold" | "Heading" | "HTML" | "Button" | "Table" | "Image"
+            "Section Break"
+                | "Column Break"
+                | "Tab Break"
+                | "Fold"
+                | "Heading"
+                | "HTML"
+                | "Button"
+                | "Table"
+                | "Image"
                 | "Table MultiSelect"
         )
     }

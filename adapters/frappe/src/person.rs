@@ -35,7 +35,8 @@ struct People {
 
 const CRM_LEAD: People =
     People { doctype: "CRM Lead", title: "lead_name", owner: "lead_owner", phones: &["mobile_no", "phone"] };
-const LEAD: People = People { doctype: "Lead", title: "lead_name", owner: "lead_owner", phones: &["mobile_no", "phone"] };
+const LEAD: People =
+    People { doctype: "Lead", title: "lead_name", owner: "lead_owner", phones: &["mobile_no", "phone"] };
 
 /// The digits of a number that identify it: without the plus sign and the zeros before it.
 pub fn digits(phone: &Phone) -> Option<String> {
@@ -161,7 +162,8 @@ impl Search<'_> {
         let any: Vec<Value> = people.phones.iter().map(|phone| json!([phone, "like", pattern])).collect();
         let fields = [&["name", people.title, people.owner], people.phones].concat();
         let rows = self.api.list_any(people.doctype, &json!(any), &fields, MOST)?;
-        let right = |row: &&Row| people.phones.iter().any(|phone| holds(text(row, phone), digits, self.settings.digits));
+        let right =
+            |row: &&Row| people.phones.iter().any(|phone| holds(text(row, phone), digits, self.settings.digits));
         for row in rows.iter().filter(right) {
             add(found, people.doctype, row, text(row, people.title), text(row, people.owner));
         }
@@ -224,7 +226,8 @@ mod tests {
     #[test]
     fn stored_numbers_are_verified_by_their_digits() {
         let number = "34600111222";
-        for stored in ["+34 600 111 222", "600-111-222", "0034600111222", "(600) 111222", "+34600111222 / +33199001122"] {
+        for stored in ["+34 600 111 222", "600-111-222", "0034600111222", "(600) 111222", "+34600111222 / +33199001122"]
+        {
             assert!(holds(stored, number, 9), "{stored}");
         }
         for stored in ["", "11222", "+34600111223", "+44600111222", "6001112220"] {

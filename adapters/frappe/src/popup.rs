@@ -33,7 +33,9 @@ impl Work<'_> {
             };
             match shown {
                 Ok(()) => prepared.memo.told.push(user),
-                Err(fault) => prepared.notes.push(format!("popup: not shown to {user}: {}", Failure::from(fault).why())),
+                Err(fault) => {
+                    prepared.notes.push(format!("popup: not shown to {user}: {}", Failure::from(fault).why()))
+                }
             }
         }
     }
@@ -50,7 +52,12 @@ impl Work<'_> {
             .filter_map(|agent| call::user(&self.settings, &self.known, &agent))
             .collect();
         let mut seen = Vec::new();
-        users.retain(|user| !seen.contains(user) && { seen.push(user.clone()); true });
+        users.retain(|user| {
+            !seen.contains(user) && {
+                seen.push(user.clone());
+                true
+            }
+        });
         users.truncate(USERS);
         users
     }

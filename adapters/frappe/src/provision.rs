@@ -85,7 +85,9 @@ fn resource(doctype: &str, name: Option<&str>) -> String {
 fn field(name: &str, kind: &str, more: Value) -> Value {
     let label: Vec<String> = name
         .split('_')
-        .map(|word| word.chars().next().map_or(String::new(), |c| c.to_uppercase().chain(word.chars().skip(1)).collect()))
+        .map(|word| {
+            word.chars().next().map_or(String::new(), |c| c.to_uppercase().chain(word.chars().skip(1)).collect())
+        })
         .collect();
     let mut field = json!({"fieldname": name, "fieldtype": kind, "label": label.join(" ")});
     for (property, value) in more.as_object().into_iter().flatten() {
@@ -103,87 +105,119 @@ fn own_doctype(settings: &Settings, kind: Kind, doctype: &str, role: &str, agent
     let session = || field("session", "Link", json!({"options": link(Kind::Session), "reqd": 1, "in_list_view": 1}));
     let text = |name: &str, kind: &str| field(name, kind, json!({"ignore_xss_filter": 1}));
     let (autoname, fields) = match kind {
-        Kind::Session => ("field:session_id", vec![
-            field("session_id", "Data", json!({"unique": 1, "reqd": 1, "in_list_view": 1})),
-            data("session_name"),
-            field("status", "Select", json!({
+        Kind::Session => (
+            "field:session_id",
+            vec![
+                field("session_id", "Data", json!({"unique": 1, "reqd": 1, "in_list_view": 1})),
+                data("session_name"),
+                field(
+                    "status",
+                    "Select",
+                    json!({
                 "options": "Disconnected\nConnecting\nQR Code Required\nConnected\nError", "in_list_view": 1,
-                "default": "Disconnected"})),
-            check("is_connected"),
-            field("phone_number", "Data", shown.clone()),
-            field("reason", "Small Text", json!({})),
-            field("since", "Datetime", json!({})),
-            field("total_contacts", "Int", json!({"read_only": 1})),
-            field("total_conversations", "Int", json!({"read_only": 1})),
-            field("total_messages_sent", "Int", json!({"read_only": 1})),
-            field("last_sync", "Datetime", json!({"read_only": 1})),
-        ]),
-        Kind::Contact => ("field:contact_key", vec![
-            field("contact_key", "Data", key),
-            session(),
-            field("contact_name", "Data", shown.clone()),
-            field("phone_number", "Data", json!({"in_list_view": 1, "search_index": 1})),
-            field("jid", "Data", json!({"search_index": 1})),
-            data("lid"),
-            data("push_name"),
-            data("verified_name"),
-            check("is_business"),
-            check("is_blocked"),
-            field("labels", "Small Text", json!({})),
-            field("profile_picture", "Small Text", json!({})),
-        ]),
-        Kind::Conversation => ("field:conversation_key", vec![
-            field("conversation_key", "Data", key),
-            session(),
-            field("chat_id", "Data", json!({"reqd": 1, "search_index": 1})),
-            field("contact", "Link", json!({"options": link(Kind::Contact)})),
-            field("conversation_name", "Data", shown.clone()),
-            data("conversation_kind"),
-            check("is_group"),
-            check("is_archived"),
-            check("is_pinned"),
-            field("unread_count", "Int", shown.clone()),
-            text("last_message", "Small Text"),
-            field("last_message_time", "Datetime", shown.clone()),
-            field("participants", "Int", json!({})),
-            field("labels", "Small Text", json!({})),
-            field("assigned_to", "Link", json!({"options": "User"})),
-        ]),
-        _ => ("hash", vec![
-            field("message_key", "Data", json!({"unique": 1, "read_only": 1, "no_copy": 1})),
-            field("session", "Link", json!({
-                "options": link(Kind::Session), "reqd": 1, "fetch_from": "conversation.session", "fetch_if_empty": 1})),
-            field("conversation", "Link", json!({"options": link(Kind::Conversation), "in_list_view": 1, "search_index": 1})),
-            field("chat_id", "Data", json!({"fetch_from": "conversation.chat_id", "fetch_if_empty": 1})),
-            field("contact", "Link", json!({"options": link(Kind::Contact)})),
-            field("direction", "Select", json!({
-                "options": "Incoming\nOutgoing", "reqd": 1, "default": "Outgoing", "in_list_view": 1})),
-            text("content", "Long Text"),
-            field("status", "Select", json!({
+                "default": "Disconnected"}),
+                ),
+                check("is_connected"),
+                field("phone_number", "Data", shown.clone()),
+                field("reason", "Small Text", json!({})),
+                field("since", "Datetime", json!({})),
+                field("total_contacts", "Int", json!({"read_only": 1})),
+                field("total_conversations", "Int", json!({"read_only": 1})),
+                field("total_messages_sent", "Int", json!({"read_only": 1})),
+                field("last_sync", "Datetime", json!({"read_only": 1})),
+            ],
+        ),
+        Kind::Contact => (
+            "field:contact_key",
+            vec![
+                field("contact_key", "Data", key),
+                session(),
+                field("contact_name", "Data", shown.clone()),
+                field("phone_number", "Data", json!({"in_list_view": 1, "search_index": 1})),
+                field("jid", "Data", json!({"search_index": 1})),
+                data("lid"),
+                data("push_name"),
+                data("verified_name"),
+                check("is_business"),
+                check("is_blocked"),
+                field("labels", "Small Text", json!({})),
+                field("profile_picture", "Small Text", json!({})),
+            ],
+        ),
+        Kind::Conversation => (
+            "field:conversation_key",
+            vec![
+                field("conversation_key", "Data", key),
+                session(),
+                field("chat_id", "Data", json!({"reqd": 1, "search_index": 1})),
+                field("contact", "Link", json!({"options": link(Kind::Contact)})),
+                field("conversation_name", "Data", shown.clone()),
+                data("conversation_kind"),
+                check("is_group"),
+                check("is_archived"),
+                check("is_pinned"),
+                field("unread_count", "Int", shown.clone()),
+                text("last_message", "Small Text"),
+                field("last_message_time", "Datetime", shown.clone()),
+                field("participants", "Int", json!({})),
+                field("labels", "Small Text", json!({})),
+                field("assigned_to", "Link", json!({"options": "User"})),
+            ],
+        ),
+        _ => (
+            "hash",
+            vec![
+                field("message_key", "Data", json!({"unique": 1, "read_only": 1, "no_copy": 1})),
+                field(
+                    "session",
+                    "Link",
+                    json!({
+                "options": link(Kind::Session), "reqd": 1, "fetch_from": "conversation.session", "fetch_if_empty": 1}),
+                ),
+                field(
+                    "conversation",
+                    "Link",
+                    json!({"options": link(Kind::Conversation), "in_list_view": 1, "search_index": 1}),
+                ),
+                field("chat_id", "Data", json!({"fetch_from": "conversation.chat_id", "fetch_if_empty": 1})),
+                field("contact", "Link", json!({"options": link(Kind::Contact)})),
+                field(
+                    "direction",
+                    "Select",
+                    json!({
+                "options": "Incoming\nOutgoing", "reqd": 1, "default": "Outgoing", "in_list_view": 1}),
+                ),
+                text("content", "Long Text"),
+                field(
+                    "status",
+                    "Select",
+                    json!({
                 "options": "Pending\nSent\nFailed\nDelivered\nRead\nPlayed\nDeleted", "default": "Pending",
-                "in_list_view": 1})),
-            field("timestamp", "Datetime", json!({"default": "Now", "in_list_view": 1, "search_index": 1})),
-            field("message_id", "Data", json!({"search_index": 1, "read_only": 1, "no_copy": 1})),
-            field("message_type", "Data", json!({"default": "text"})),
-            data("from_number"),
-            data("to_number"),
-            data("sender_name"),
-            field("sent_at", "Datetime", json!({})),
-            field("delivered_at", "Datetime", json!({})),
-            field("read_at", "Datetime", json!({})),
-            field("edited_at", "Datetime", json!({})),
-            field("deleted_at", "Datetime", json!({})),
-            field("error", "Small Text", json!({})),
-            data("quoted_message"),
-            check("has_media"),
-            field("media_url", "Small Text", json!({})),
-            data("media_type"),
-            data("file_name"),
-            field("attachment", "Attach", json!({})),
-            field("details", "Small Text", json!({})),
-            field("reactions", "Small Text", json!({})),
-            check("is_history"),
-        ]),
+                "in_list_view": 1}),
+                ),
+                field("timestamp", "Datetime", json!({"default": "Now", "in_list_view": 1, "search_index": 1})),
+                field("message_id", "Data", json!({"search_index": 1, "read_only": 1, "no_copy": 1})),
+                field("message_type", "Data", json!({"default": "text"})),
+                data("from_number"),
+                data("to_number"),
+                data("sender_name"),
+                field("sent_at", "Datetime", json!({})),
+                field("delivered_at", "Datetime", json!({})),
+                field("read_at", "Datetime", json!({})),
+                field("edited_at", "Datetime", json!({})),
+                field("deleted_at", "Datetime", json!({})),
+                field("error", "Small Text", json!({})),
+                data("quoted_message"),
+                check("has_media"),
+                field("media_url", "Small Text", json!({})),
+                data("media_type"),
+                data("file_name"),
+                field("attachment", "Attach", json!({})),
+                field("details", "Small Text", json!({})),
+                field("reactions", "Small Text", json!({})),
+                check("is_history"),
+            ],
+        ),
     };
     let all = json!({
         "role": "System Manager", "read": 1, "write": 1, "create": 1, "delete": 1, "report": 1, "export": 1, "share": 1,
@@ -360,8 +394,19 @@ fn bot(user: &str, role: &str) -> Vec<Step> {
 fn webhook(settings: &Settings, endpoint: &str) -> Option<Step> {
     let doctype = Kind::Message.doctype(settings)?;
     let members = [
-        "session", "conversation", "chat_id", "to_number", "content", "direction", "status", "message_key",
-        "message_id", "quoted_message", "attachment", "media_type", "file_name",
+        "session",
+        "conversation",
+        "chat_id",
+        "to_number",
+        "content",
+        "direction",
+        "status",
+        "message_key",
+        "message_id",
+        "quoted_message",
+        "attachment",
+        "media_type",
+        "file_name",
     ];
     let mut template = String::from("{\"event\": \"message.send\", \"doctype\": {{ doc.doctype | tojson }}, ");
     template.push_str("\"name\": {{ doc.name | tojson }}");

@@ -71,7 +71,10 @@ impl Fault {
     /// Blacks out secrets that a server has repeated.
     pub fn without(self, secrets: &[String]) -> Self {
         let clean = |text: String| {
-            secrets.iter().filter(|secret| secret.len() >= 4).fold(text, |text, secret| text.replace(secret.as_str(), "…"))
+            secrets
+                .iter()
+                .filter(|secret| secret.len() >= 4)
+                .fold(text, |text, secret| text.replace(secret.as_str(), "…"))
         };
         match self {
             Self::Said(said) => Self::Said(Said { message: clean(said.message), ..said }),
@@ -107,9 +110,7 @@ pub fn meant(said: &Said) -> Failure {
     let Said { operation, status, kind, message, after, .. } = said;
     let named = if kind.is_empty() { format!("HTTP {status}") } else { format!("{kind}, HTTP {status}") };
     let why = format!("{operation}: {message} ({named})");
-    let passing = |after: Option<u64>| {
-        Failure::Retryable(Retryable { why: why.clone(), status: Some(*status), after })
-    };
+    let passing = |after: Option<u64>| Failure::Retryable(Retryable { why: why.clone(), status: Some(*status), after });
     if said.stranger {
         return Failure::Unauthorized(why);
     }
@@ -122,7 +123,11 @@ pub fn meant(said: &Said) -> Failure {
         // Too many wrong passwords lock the address and the user for a minute.
         "SecurityException" => passing(Some(after.unwrap_or(60_000))),
         "TooManyRequestsError" | "RateLimitExceededError" => Failure::RateLimited(Some(after.unwrap_or(30_000))),
-        "SessionStopped" | "InReadOnlyMode" | "QueueOverloaded" | "QueryTimeoutError" | "QueryDeadlockError"
+        "SessionStopped"
+        | "InReadOnlyMode"
+        | "QueueOverloaded"
+        | "QueryTimeoutError"
+        | "QueryDeadlockError"
         | "TimestampMismatchError" => passing(*after),
         "OperationalError" if lost_connection(message) => passing(*after),
         "PermissionError" if operation.starts_with("create ") => Failure::Misconfigured(format!(
@@ -262,9 +267,10 @@ fn silent(operation: &str, answer: &Response, writes: bool) -> Fault {
         408 | 425 => (passing(), false),
         500.. => (passing(), writes),
         _ => match answer.failure() {
-            Failure::Rejected(rejected) => {
-                (Failure::rejected(rejected.code, format!("{operation}: HTTP {}: {}", answer.status, excerpt(answer))), false)
-            }
+            Failure::Rejected(rejected) => (
+                Failure::rejected(rejected.code, format!("{operation}: HTTP {}: {}", answer.status, excerpt(answer))),
+                false,
+            ),
             other => (other, false),
         },
     };
@@ -275,12 +281,15 @@ fn excerpt(answer: &Response) -> String {
     let start = &answer.body[..answer.body.len().min(2000)];
     let text = String::from_utf8_lossy(start);
     let page = text.trim_start().starts_with('<');
-    let title = text.split_once("<title>").and_then(|(_, rest)| rest.split_once("</title>")).map(|(title, _)| plain(title));
+    let title =
+        text.split_once("<title>").and_then(|(_, rest)| rest.split_once("</title>")).map(|(title, _)| plain(title));
     match (page, title) {
         (true, Some(title)) => format!("a page of HTML, \"{title}\""),
         (true, None) => "a page of HTML".to_owned(),
         (false, _) if text.trim().is_empty() => "an empty body".to_owned(),
-        (false, _) => format!("not as expected: {}", text.chars().filter(|c| !c.is_control()).take(100).collect::<String>()),
+        (false, _) => {
+            format!("not as expected: {}", text.chars().filter(|c| !c.is_control()).take(100).collect::<String>())
+        }
     }
 }
 

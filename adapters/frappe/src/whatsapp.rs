@@ -222,7 +222,8 @@ impl Rendering<'_> {
             "file_name" => Given::Text(media?.file_name.clone()?),
             "details" => Given::Text(details(message)?),
             "reactions" => {
-                let shown = message.reactions.iter().filter_map(|it| it.emoji.as_ref().map(|e| format!("{e} {}", it.by)));
+                let shown =
+                    message.reactions.iter().filter_map(|it| it.emoji.as_ref().map(|e| format!("{e} {}", it.by)));
                 Given::Text(joined(&shown.collect::<Vec<_>>()).or((!message.reactions.is_empty()).then(String::new))?)
             }
             "historic" => Given::Flag(message.origin == Some(Origin::Historic)),

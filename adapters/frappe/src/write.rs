@@ -41,8 +41,7 @@ impl Work<'_> {
         for prepared in &mut fresh {
             prepared.name = there.get(&prepared.key.to_lowercase()).cloned();
         }
-        let mut fresh: Vec<&mut Prepared> =
-            fresh.into_iter().filter(|prepared| prepared.name.is_none()).collect();
+        let mut fresh: Vec<&mut Prepared> = fresh.into_iter().filter(|prepared| prepared.name.is_none()).collect();
         for part in fresh.chunks_mut(AT_ONCE) {
             if part.len() < 2 {
                 continue;
@@ -195,7 +194,8 @@ impl Work<'_> {
         for (field, value) in &mut changed {
             if let Value::Array(rows) = value {
                 let there = stored.get(field.as_str()).and_then(Value::as_array).cloned().unwrap_or_default();
-                let new: Vec<Value> = rows.iter().filter(|row| !there.iter().any(|it| covers(it, row))).cloned().collect();
+                let new: Vec<Value> =
+                    rows.iter().filter(|row| !there.iter().any(|it| covers(it, row))).cloned().collect();
                 *rows = there.into_iter().chain(new).collect();
             }
         }
@@ -240,7 +240,9 @@ impl Work<'_> {
                     doc.insert(slot.name.clone(), json!(name));
                 }
                 None => {
-                    prepared.notes.push(format!("{}: there is no {} \"{name}\"; it was left out", slot.name, slot.options));
+                    prepared
+                        .notes
+                        .push(format!("{}: there is no {} \"{name}\"; it was left out", slot.name, slot.options));
                     doc.remove(&slot.name);
                 }
             }
@@ -392,7 +394,10 @@ impl Work<'_> {
         };
         let pending = status::words(&self.settings, Kind::Message, "queued");
         let filters = json!([
-            [conversation, "=", chat], [direction, "=", "Outgoing"], [state, "in", pending], [key, "is", "not set"],
+            [conversation, "=", chat],
+            [direction, "=", "Outgoing"],
+            [state, "in", pending],
+            [key, "is", "not set"],
         ]);
         let rows = self.api.list(&target.doctype, &filters, &["name", content, key, "creation"], WAITING)?;
         let mut fitting: Vec<&Row> =
@@ -478,7 +483,11 @@ fn compare(sent: &Row, stored: &Row, target: &Target, notes: &mut Vec<String>) {
         notes.push(match (value.as_str(), there.and_then(Value::as_str)) {
             (_, None) if there.is_none() => format!("{field}: Frappe does not show this field again; it may be lost"),
             (Some(wanted), Some(kept)) if wanted.len() + kept.len() > 200 => {
-                format!("{field}: Frappe kept {} of {} characters, or changed them", kept.chars().count(), wanted.chars().count())
+                format!(
+                    "{field}: Frappe kept {} of {} characters, or changed them",
+                    kept.chars().count(),
+                    wanted.chars().count()
+                )
             }
             _ => format!("{field}: Frappe made {} of {value}", there.unwrap_or(&Value::Null)),
         });
@@ -486,7 +495,10 @@ fn compare(sent: &Row, stored: &Row, target: &Target, notes: &mut Vec<String>) {
 }
 
 fn lost(what: &str) -> Fault {
-    Fault::Silent { failure: Failure::retryable(format!("a document was made, and {what} is not known")), uncertain: true }
+    Fault::Silent {
+        failure: Failure::retryable(format!("a document was made, and {what} is not known")),
+        uncertain: true,
+    }
 }
 
 #[cfg(test)]
@@ -502,7 +514,10 @@ mod tests {
             (json!(0), Value::Null),
             (json!(0), json!("0")),
             (json!("2026-03-05 10:15:30"), json!("2026-03-05 10:15:30.000000")),
-            (json!([{"link_doctype": "CRM Lead", "link_name": "L"}]), json!([{"name": "r", "link_doctype": "CRM Lead", "link_name": "L"}])),
+            (
+                json!([{"link_doctype": "CRM Lead", "link_name": "L"}]),
+                json!([{"name": "r", "link_doctype": "CRM Lead", "link_name": "L"}]),
+            ),
         ] {
             assert!(same(&wanted, Some(&stored)), "{wanted} {stored}");
         }

@@ -79,7 +79,19 @@ fn what_was_made_unheard_is_found_again() {
 #[test]
 fn names_that_frappe_does_not_tell_apart_stay_apart() {
     let site = Site::with(json!({"link": false}));
-    for id in ["Case-Test-A", "case-test-a", "véntas", "ventas", " a", "a", "<a>", "5F/1C", "' OR 1=1", "😀", &"x".repeat(255)] {
+    for id in [
+        "Case-Test-A",
+        "case-test-a",
+        "véntas",
+        "ventas",
+        " a",
+        "a",
+        "<a>",
+        "5F/1C",
+        "' OR 1=1",
+        "😀",
+        &"x".repeat(255),
+    ] {
         site.one(&change(id, finished()));
     }
     assert_eq!(site.docs("CRM Call Log").len(), 11);
@@ -89,7 +101,10 @@ fn names_that_frappe_does_not_tell_apart_stay_apart() {
 #[test]
 fn another_documents_name_is_not_taken() {
     let site = Site::with(json!({"link": false}));
-    site.put("CRM Call Log", json!({"name": "C1", "id": "C1", "from": "1", "to": "2", "type": "Incoming", "status": "Busy"}));
+    site.put(
+        "CRM Call Log",
+        json!({"name": "C1", "id": "C1", "from": "1", "to": "2", "type": "Incoming", "status": "Busy"}),
+    );
     let Failure::Rejected(rejected) = site.fails(&change("c1", finished())) else { panic!("rejected") };
     assert_eq!(rejected.code, "name-taken");
     assert_eq!(site.only("CRM Call Log")["status"], "Busy");
@@ -119,7 +134,9 @@ fn one_bad_row_is_refused_by_itself() {
     let outcomes = site.deliver(&changes);
     for (at, outcome) in outcomes.iter().enumerate() {
         match outcome {
-            Outcome::Failed(Failure::Rejected(rejected)) if at == 2 => assert_eq!(rejected.code, "InvalidPhoneNumberError"),
+            Outcome::Failed(Failure::Rejected(rejected)) if at == 2 => {
+                assert_eq!(rejected.code, "InvalidPhoneNumberError")
+            }
             Outcome::Done(_) if at != 2 => {}
             other => panic!("{at}: {other:?}"),
         }
@@ -180,7 +197,12 @@ fn hostile_values_are_stored_harmless() {
         ("long", long.as_str()),
     ] {
         let caller = Party { number: Some(Phone::raw("' OR 1=1 -- \\")), name: Some(name.into()), agent: None };
-        let call = Call { caller: Some(caller), queue: Some(name.into()), outcome: Some("a-word-of-tomorrow".into()), ..finished() };
+        let call = Call {
+            caller: Some(caller),
+            queue: Some(name.into()),
+            outcome: Some("a-word-of-tomorrow".into()),
+            ..finished()
+        };
         site.one(&change(id, call));
         let docs = site.docs("CRM Call Log");
         let doc = docs.iter().find(|doc| doc["name"] == id).unwrap();
@@ -265,15 +287,20 @@ fn erpnexts_and_ones_own_doctype() {
     let site = Site::outside(json!({"calls": "own", "doctypes": {"call": "My Call"}, "fields": fields,
         "constants": {"call": {"branch": "Madrid"}}, "whatsapp": "off"}));
     let data = |name: &str, mandatory: u8| json!({"fieldname": name, "fieldtype": "Data", "reqd": mandatory, "unique": u8::from(name == "uuid")});
-    site.doctype("My Call", json!({"custom": 1, "autoname": "hash",
-        "fields": [data("uuid", 1), data("who", 0), data("how", 0), data("branch", 1)]}));
+    site.doctype(
+        "My Call",
+        json!({"custom": 1, "autoname": "hash",
+        "fields": [data("uuid", 1), data("who", 0), data("how", 0), data("branch", 1)]}),
+    );
     site.login().unwrap();
     assert_eq!(Frappe::check(&site).unwrap(), Vec::<String>::new());
     let receipt = site.one(&change("1.2", finished()));
     let doc = site.only("My Call");
     assert_eq!(receipt.external_id.as_deref(), doc["name"].as_str());
-    assert_eq!((&doc["uuid"], &doc["who"], &doc["how"], &doc["branch"]),
-        (&json!("1.2"), &json!(ONE), &json!("answered"), &json!("Madrid")));
+    assert_eq!(
+        (&doc["uuid"], &doc["who"], &doc["how"], &doc["branch"]),
+        (&json!("1.2"), &json!(ONE), &json!("answered"), &json!("Madrid"))
+    );
     site.one(&change("1.2", finished()));
     assert_eq!(site.docs("My Call").len(), 1, "a unique field is as good as a name");
 }
@@ -288,7 +315,10 @@ fn popups_ring_once_for_whom_it_rings() {
     let first = change("c1", call.clone());
     let receipt = site.one(&first);
     let told = site.docs("CRM Notification");
-    assert_eq!(told.iter().map(|it| it["to_user"].as_str().unwrap()).collect::<Vec<_>>(), ["ana@example.test", "luis@example.test"]);
+    assert_eq!(
+        told.iter().map(|it| it["to_user"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["ana@example.test", "luis@example.test"]
+    );
     assert!(!told[0]["notification_text"].as_str().unwrap().contains("<b>Eve"), "{}", told[0]["notification_text"]);
     site.one(&next(&first, &receipt, call.clone()));
     assert_eq!(site.docs("CRM Notification").len(), 2);
@@ -298,7 +328,10 @@ fn popups_ring_once_for_whom_it_rings() {
     let site = Site::with(json!({"popup": "exotel", "exotel_key": "verify-token-1", "users": users}));
     site.one(&change("c1", call.clone()));
     let told = site.docs("exotel");
-    assert_eq!((told.len(), &told[0]["AgentEmail"], &told[0]["CallSid"]), (2, &json!("ana@example.test"), &json!("c1")));
+    assert_eq!(
+        (told.len(), &told[0]["AgentEmail"], &told[0]["CallSid"]),
+        (2, &json!("ana@example.test"), &json!("c1"))
+    );
     // That it cannot be shown is no reason to write the call again.
     let site = Site::with(json!({"popup": "notification", "users": users}));
     site.state().denied.push("create CRM Notification".into());
@@ -313,11 +346,17 @@ fn people_are_found_however_their_number_is_written() {
     site.put("Contact", json!({"name": "Luis", "full_name": "Luis Ejemplo", "phone": "+34 910 000 099"}));
     let find = |e164: &str| Frappe::find(&site, phone(e164)).unwrap();
     let found = find(ONE);
-    assert_eq!((found.len(), found[0].external_id.as_str(), found[0].kind.as_str()), (1, "CRM-LEAD-2026-00003", "lead"));
+    assert_eq!(
+        (found.len(), found[0].external_id.as_str(), found[0].kind.as_str()),
+        (1, "CRM-LEAD-2026-00003", "lead")
+    );
     assert_eq!((found[0].name.as_str(), found[0].owner.as_deref()), ("Ana Prueba", Some("ana@example.test")));
     assert_eq!(found[0].url.as_deref(), Some("https://crm.example.test/app/crm-lead/CRM-LEAD-2026-00003"));
     assert_eq!(find("+34600333444")[0].external_id, "L4");
-    assert_eq!((find("+34910000099")[0].external_id.as_str(), find("+34910000099")[0].kind.as_str()), ("Luis", "contact"));
+    assert_eq!(
+        (find("+34910000099")[0].external_id.as_str(), find("+34910000099")[0].kind.as_str()),
+        ("Luis", "contact")
+    );
     assert_eq!(find("+34600111223"), vec![]);
     let national = Frappe::find(&site, Phone::raw("600 111 222")).unwrap();
     assert_eq!(national[0].external_id, "CRM-LEAD-2026-00003", "without its country's code too");

@@ -87,7 +87,10 @@ fn only_what_waits_to_be_sent_is_sent() {
         assert_eq!((answer.response.status, answer.commands.len()), (200, 0), "{more}");
     }
     let media = arguments(&with(json!({"attachment": "/files/a b.jpg", "media_type": "image/jpeg"})));
-    assert_eq!(media["media"], json!({"url": "https://crm.example.test/files/a b.jpg", "media-type": "image/jpeg", "caption": "hola"}));
+    assert_eq!(
+        media["media"],
+        json!({"url": "https://crm.example.test/files/a b.jpg", "media-type": "image/jpeg", "caption": "hola"})
+    );
     for more in [
         json!({"name": ""}),
         json!({"chat_id": null}),
@@ -120,7 +123,11 @@ fn nothing_comes_of_what_is_unproved() {
     for body in ["", "null", "[]", "{}", "1e999", "{\"id\": \"a\\u0000b\", \"t\": \"\\ud800\"}", deep.as_str()] {
         for path in [PATH, "/v1/endpoints/acme/crm/setup"] {
             let forged = signed("whsec-lub", body.as_bytes());
-            for headers in [vec![], vec![("x-frappe-webhook-signature", forged.as_str())], vec![("x-frappe-webhook-signature", "%%%")]] {
+            for headers in [
+                vec![],
+                vec![("x-frappe-webhook-signature", forged.as_str())],
+                vec![("x-frappe-webhook-signature", "%%%")],
+            ] {
                 let answer = Frappe::handle(&outside, post(path, &headers, body));
                 assert_eq!((answer.response.status, answer.commands.len(), answer.observations.len()), (401, 0, 0));
             }
@@ -143,7 +150,11 @@ fn plan(more: Value, order: &Order) -> Vec<provision::Step> {
 
 #[test]
 fn the_plan_asks_for_what_the_real_site_took() {
-    let order = Order { endpoint: Some("https://hub.example.test/x".into()), user: Some("hub-bot@example.test".into()), role: None };
+    let order = Order {
+        endpoint: Some("https://hub.example.test/x".into()),
+        user: Some("hub-bot@example.test".into()),
+        role: None,
+    };
     let steps = plan(json!({"webhook_secret": "whsec-lab-1"}), &order);
     let at = |path: &str| steps.iter().filter(|step| step.path == path).collect::<Vec<_>>();
     for (name, path) in [
@@ -173,31 +184,48 @@ fn the_plan_asks_for_what_the_real_site_took() {
         setter.body.as_object().unwrap().keys().collect::<Vec<_>>()
     );
     // A link to a DocType that is not there yet is refused: parents come first.
-    let doctypes: Vec<&str> = at("/api/resource/DocType").iter().map(|step| step.body["name"].as_str().unwrap()).collect();
-    assert_eq!(doctypes, ["Hub WhatsApp Session", "Hub WhatsApp Contact", "Hub WhatsApp Conversation", "Hub WhatsApp Message"]);
+    let doctypes: Vec<&str> =
+        at("/api/resource/DocType").iter().map(|step| step.body["name"].as_str().unwrap()).collect();
+    assert_eq!(
+        doctypes,
+        ["Hub WhatsApp Session", "Hub WhatsApp Contact", "Hub WhatsApp Conversation", "Hub WhatsApp Message"]
+    );
     for step in at("/api/resource/DocType") {
         assert_eq!((&step.body["custom"], &step.body["module"]), (&json!(1), &json!("Custom")));
-        let hub = step.body["permissions"].as_array().unwrap().iter().find(|it| it["role"] == "Hub Integration").unwrap();
+        let hub =
+            step.body["permissions"].as_array().unwrap().iter().find(|it| it["role"] == "Hub Integration").unwrap();
         assert_eq!(hub, &json!({"role": "Hub Integration", "read": 1, "write": 1, "create": 1}), "the least");
     }
     let message = at("/api/resource/DocType")[3];
     let content = message.body["fields"].as_array().unwrap().iter().find(|it| it["fieldname"] == "content").unwrap();
     assert_eq!(content["ignore_xss_filter"], 1, "what people wrote stays");
     let text = serde_json::to_string(&steps).unwrap();
-    assert!(!text.contains("whsec-lab-1") && text.contains("{webhook_secret}"), "the secret is put in by who carries it out");
+    assert!(
+        !text.contains("whsec-lab-1") && text.contains("{webhook_secret}"),
+        "the secret is put in by who carries it out"
+    );
     assert_eq!(at("/api/method/frappe.core.doctype.user.user.generate_keys")[0].shows, Some("/message/api_secret"));
-    assert!(plan(json!({"webhook_secret": "whsec-lab-1"}), &Order::default()).iter().all(|step| !step.path.contains("Webhook") && !step.path.contains("User")));
+    assert!(
+        plan(json!({"webhook_secret": "whsec-lab-1"}), &Order::default())
+            .iter()
+            .all(|step| !step.path.contains("Webhook") && !step.path.contains("User"))
+    );
 }
 
 #[test]
 fn what_is_there_is_left_out_of_the_plan() {
     let site = Site::with(json!({"webhook_secret": "whsec-lab"}));
     let body = json!({"endpoint": "https://hub.example.test/v1/endpoints/acme/crm/message"}).to_string();
-    let request = post("/v1/endpoints/acme/crm/setup", &[("x-frappe-webhook-signature", &signed("whsec-lab", body.as_bytes()))], body);
+    let request = post(
+        "/v1/endpoints/acme/crm/setup",
+        &[("x-frappe-webhook-signature", &signed("whsec-lab", body.as_bytes()))],
+        body,
+    );
     let answer = Frappe::handle(&site, request);
     assert_eq!((answer.response.status, answer.commands.len()), (200, 0));
     let plan: Value = serde_json::from_slice(&answer.response.body).unwrap();
-    let paths: Vec<&str> = plan["steps"].as_array().unwrap().iter().map(|step| step["path"].as_str().unwrap()).collect();
+    let paths: Vec<&str> =
+        plan["steps"].as_array().unwrap().iter().map(|step| step["path"].as_str().unwrap()).collect();
     assert!(!paths.contains(&"/api/resource/DocType") && !paths.contains(&"/api/resource/Custom%20Field"), "{paths:?}");
     assert!(paths.contains(&"/api/resource/Webhook"));
     assert_eq!(plan["site"], "https://crm.example.test");

@@ -97,12 +97,18 @@ fn a_site_that_is_nearly_spent_is_spared() {
     };
     assert_eq!(wait, 29_000);
     let number = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
-    site.state().headers =
-        vec![number("x-ratelimit-limit", "60000000"), number("x-ratelimit-remaining", "9000000"), number("x-ratelimit-reset", "7")];
+    site.state().headers = vec![
+        number("x-ratelimit-limit", "60000000"),
+        number("x-ratelimit-remaining", "9000000"),
+        number("x-ratelimit-reset", "7"),
+    ];
     let changes = [change("a", finished()), change("b", Call { outcome: Some("busy".into()), ..finished() })];
     site.one(&changes[0]);
     let outcomes = site.deliver(&changes);
-    assert!(outcomes.iter().any(|outcome| matches!(outcome, Outcome::Failed(Failure::RateLimited(Some(7000))))), "{outcomes:?}");
+    assert!(
+        outcomes.iter().any(|outcome| matches!(outcome, Outcome::Failed(Failure::RateLimited(Some(7000))))),
+        "{outcomes:?}"
+    );
 }
 
 #[test]
@@ -119,14 +125,27 @@ fn nothing_is_done_without_a_grant_of_these_settings() {
     let with = Site::with(json!({}));
     let other = Outside::new().settings(settings(json!({"digits": 7})));
     other.set_grant(with.grant());
-    assert!(matches!(Frappe::deliver(&other, vec![change("c", finished())])[0], Outcome::Failed(Failure::Unauthorized(_))));
+    assert!(matches!(
+        Frappe::deliver(&other, vec![change("c", finished())])[0],
+        Outcome::Failed(Failure::Unauthorized(_))
+    ));
 }
 
 #[test]
 fn a_site_that_answers_nonsense_is_lived_through() {
     let deep = "[".repeat(100_000);
     let huge = "a".repeat(8 << 20);
-    for body in ["null", "[]", "{}", "[[null]]", "{\"data\": 7}", "{\"message\": {\"time_zone\": 5}}", "<html>", deep.as_str(), huge.as_str()] {
+    for body in [
+        "null",
+        "[]",
+        "{}",
+        "[[null]]",
+        "{\"data\": 7}",
+        "{\"message\": {\"time_zone\": 5}}",
+        "<html>",
+        deep.as_str(),
+        huge.as_str(),
+    ] {
         let outside = Outside::new().settings(settings(json!({})));
         for method in ["GET", "POST", "PUT", "DELETE"] {
             outside.always(method, "/*").answer(200, body);
@@ -144,7 +163,8 @@ fn a_site_that_answers_nonsense_is_lived_through() {
 #[test]
 fn refusals_name_the_way_out_and_no_secret() {
     let outside = Outside::new().settings(settings(json!({})));
-    let leaking = json!({"exc_type": "AuthenticationError", "_error_message": "token key-000001:secret-000001 is wrong"});
+    let leaking =
+        json!({"exc_type": "AuthenticationError", "_error_message": "token key-000001:secret-000001 is wrong"});
     outside.always("GET", "/*").answer_json(401, leaking);
     let failure = Frappe::issue(&outside, None).unwrap_err();
     assert_eq!(class(&failure), "unauthorized");
@@ -166,8 +186,12 @@ fn refusals_name_the_way_out_and_no_secret() {
 fn learnt(outside: &Outside) {
     outside.always("GET", "/api/method/frappe.auth.get_logged_user").answer_with(recorded("auth-01-token-ok").answer);
     outside.always("GET", "/api/method/frappe.client.get_time_zone").answer_with(recorded("rpc-18-time-zone").answer);
-    outside.always("GET", "/api/method/frappe.utils.change_log.get_versions").answer_with(recorded("rpc-19-versions").answer);
-    outside.always("GET", "/api/resource/CRM%20Telephony%20Agent").answer_with(recorded("misc-14-method-user-agents").answer);
+    outside
+        .always("GET", "/api/method/frappe.utils.change_log.get_versions")
+        .answer_with(recorded("rpc-19-versions").answer);
+    outside
+        .always("GET", "/api/resource/CRM%20Telephony%20Agent")
+        .answer_with(recorded("misc-14-method-user-agents").answer);
 }
 
 fn off(more: Value) -> Outside {
@@ -202,14 +226,23 @@ fn every_way_to_log_in() {
 fn a_refresh_token_is_used_once_and_never_lost() {
     const TOKEN: &str = "/api/method/frappe.integrations.oauth2.get_token";
     let outside = off(json!({"auth": "oauth", "client_id": "0auth0client0", "refresh_token": "first-refresh"}));
-    outside.expect("POST", TOKEN).body_contains("refresh_token=first-refresh").answer_with(recorded("oauth-02-token").answer);
+    outside
+        .expect("POST", TOKEN)
+        .body_contains("refresh_token=first-refresh")
+        .answer_with(recorded("oauth-02-token").answer);
     // The site cannot be looked at now: what has been issued is kept all the same.
     outside.expect("GET", "/api/method/frappe.auth.get_logged_user").answer(502, "");
     let grant = Frappe::issue(&outside, None).unwrap();
     assert!(grant.token.contains("0auth0refresh0"));
     outside.set_grant(Some(grant.clone()));
-    assert!(matches!(Frappe::deliver(&outside, vec![change("c", finished())])[0], Outcome::Failed(Failure::Unauthorized(_))));
-    outside.expect("POST", TOKEN).body_contains("refresh_token=0auth0refresh0").answer_with(recorded("oauth-02-token").answer);
+    assert!(matches!(
+        Frappe::deliver(&outside, vec![change("c", finished())])[0],
+        Outcome::Failed(Failure::Unauthorized(_))
+    ));
+    outside
+        .expect("POST", TOKEN)
+        .body_contains("refresh_token=0auth0refresh0")
+        .answer_with(recorded("oauth-02-token").answer);
     learnt(&outside);
     let grant = Frappe::issue(&outside, Some(grant)).unwrap();
     assert_eq!(header(&outside, "authorization").as_deref(), Some("Bearer 0auth0access0"));
@@ -224,7 +257,8 @@ fn a_refresh_token_is_used_once_and_never_lost() {
 
 #[test]
 fn a_password_makes_a_session_and_wrong_ones_are_not_tried_on() {
-    let outside = off(json!({"auth": "password", "username": "hub-sales@example.test", "password": "correct-horse-9471!"}));
+    let outside =
+        off(json!({"auth": "password", "username": "hub-sales@example.test", "password": "correct-horse-9471!"}));
     let login = recorded("auth-20-login-ok");
     outside.expect("POST", &login.path).body_json(login.body).answer_with(login.answer);
     learnt(&outside);

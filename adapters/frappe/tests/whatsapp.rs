@@ -41,10 +41,26 @@ fn outgoing(text: &str, status: MessageStatus) -> Message {
 }
 
 fn everything() -> Vec<Change> {
-    let session = Session { state: Some("connected".into()), name: Some("Ventas".into()), number: Some(phone("+34910000001")), ..Session::default() };
+    let session = Session {
+        state: Some("connected".into()),
+        name: Some("Ventas".into()),
+        number: Some(phone("+34910000001")),
+        ..Session::default()
+    };
     let ids = vec![Identity { scheme: "jid".into(), value: JID.into() }];
-    let contact = Contact { ids: ids.clone(), numbers: vec![phone("+34600111222")], push_name: Some("Ana".into()), ..Contact::default() };
-    let conversation = Conversation { kind: Some("direct".into()), ids, contact: Some(CHAT.into()), unread: Some(2), ..Conversation::default() };
+    let contact = Contact {
+        ids: ids.clone(),
+        numbers: vec![phone("+34600111222")],
+        push_name: Some("Ana".into()),
+        ..Contact::default()
+    };
+    let conversation = Conversation {
+        kind: Some("direct".into()),
+        ids,
+        contact: Some(CHAT.into()),
+        unread: Some(2),
+        ..Conversation::default()
+    };
     vec![
         // The children come first: their parents have to be there all the same.
         from_inbox("ventas-1:3EB0AAAA0001", incoming("Hola, ¿precio? 😀")),
@@ -179,7 +195,10 @@ fn what_was_asked_for_in_frappe_gets_its_result() {
         let mut state = site.state();
         let n = state.docs["Hub WhatsApp Message"].len();
         let mut row = doc.as_object().unwrap().clone();
-        row.extend([("name".to_owned(), json!(format!("doc{n}"))), ("creation".to_owned(), json!(format!("2026-03-05 12:00:0{n}")))]);
+        row.extend([
+            ("name".to_owned(), json!(format!("doc{n}"))),
+            ("creation".to_owned(), json!(format!("2026-03-05 12:00:0{n}"))),
+        ]);
         state.docs.get_mut("Hub WhatsApp Message").unwrap().push(row);
     };
     for text in ["¡Sí!", "ok", "ok"] {
@@ -195,7 +214,10 @@ fn what_was_asked_for_in_frappe_gets_its_result() {
     let receipt = site.one(&change);
     assert_eq!(receipt.external_id.as_deref(), Some("doc2"));
     site.one(&next(&change, &receipt, outgoing("ok", MessageStatus::Read)));
-    assert_eq!(site.one(&from_inbox("ventas-1:3EB0C3", outgoing("ok", MessageStatus::Sent))).external_id.as_deref(), Some("doc3"));
+    assert_eq!(
+        site.one(&from_inbox("ventas-1:3EB0C3", outgoing("ok", MessageStatus::Sent))).external_id.as_deref(),
+        Some("doc3")
+    );
     let docs = site.docs("Hub WhatsApp Message");
     assert_eq!(docs.len(), 4);
     let of = |n: usize, field: &str| docs[n][field].as_str().unwrap().to_owned();
@@ -226,12 +248,20 @@ fn the_kinds_of_messages_say_what_they_hold() {
     let site = Site::with(json!({"media": "file", "media_url": "https://files.example.test"}));
     let url = "https://files.example.test/1";
     site.state().files.insert(url.into(), vec![1, 2, 3]);
-    let media = vec![Media { id: "m1".into(), url: Some(url.into()), media_type: Some("image/jpeg".into()), ..Media::default() }];
+    let media = vec![Media {
+        id: "m1".into(),
+        url: Some(url.into()),
+        media_type: Some("image/jpeg".into()),
+        ..Media::default()
+    }];
     let message = Message { media, kind: Some("image".into()), text: Some("caption".into()), ..incoming("") };
     site.one(&from_inbox("ventas-1:3EB0E1", message));
     let location = Some(Location { latitude: 40.4, longitude: -3.7, name: Some("Madrid".into()), address: None });
     let reactions = vec![Reaction { by: "ana".into(), emoji: Some("👍".into()), at: START }];
-    site.one(&from_inbox("ventas-1:3EB0E2", Message { location, reactions, text: None, kind: Some("location".into()), ..incoming("") }));
+    site.one(&from_inbox(
+        "ventas-1:3EB0E2",
+        Message { location, reactions, text: None, kind: Some("location".into()), ..incoming("") },
+    ));
     let docs = site.docs("Hub WhatsApp Message");
     assert_eq!((&docs[0]["has_media"], &docs[0]["message_type"]), (&json!(1), &json!("image")));
     assert_eq!(docs[0]["attachment"], site.only("File")["file_url"]);
@@ -241,30 +271,45 @@ fn the_kinds_of_messages_say_what_they_hold() {
 
 /// The DocTypes of the app that keeps an Inbox Hub, as far as they are known.
 fn other_app(site: &Site, message: &[(&str, &str)]) {
-    let field = |name: &str, kind: &str, options: &str, mandatory: u8, unique: u8| {
-        json!({"fieldname": name, "fieldtype": kind, "options": options, "reqd": mandatory, "unique": unique})
-    };
-    site.doctype("WhatsApp Session", json!({"module": "Xappiens Whatsapp", "autoname": "hash", "fields": [
+    let field = |name: &str, kind: &str, options: &str, mandatory: u8, unique: u8| json!({"fieldname": name, "fieldtype": kind, "options": options, "reqd": mandatory, "unique": unique});
+    site.doctype(
+        "WhatsApp Session",
+        json!({"module": "Xappiens Whatsapp", "autoname": "hash", "fields": [
         field("session_id", "Data", "", 1, 1), field("session_name", "Data", "", 0, 0),
         field("status", "Select", "Disconnected\nConnecting\nConnected\nQR Code Required\nError", 0, 0),
         field("total_contacts", "Int", "", 0, 0), field("total_chats", "Int", "", 0, 0),
-        field("total_messages_sent", "Int", "", 0, 0)]}));
-    site.doctype("WhatsApp Contact", json!({"autoname": "field:contact_id", "fields": [
+        field("total_messages_sent", "Int", "", 0, 0)]}),
+    );
+    site.doctype(
+        "WhatsApp Contact",
+        json!({"autoname": "field:contact_id", "fields": [
         field("contact_id", "Data", "", 1, 1), field("session", "Link", "WhatsApp Session", 1, 0),
-        field("phone_number", "Data", "", 1, 0), field("contact_name", "Data", "", 0, 0)]}));
-    site.doctype("WhatsApp Conversation", json!({"autoname": "format:WACONV-{####}", "fields": [
+        field("phone_number", "Data", "", 1, 0), field("contact_name", "Data", "", 0, 0)]}),
+    );
+    site.doctype(
+        "WhatsApp Conversation",
+        json!({"autoname": "format:WACONV-{####}", "fields": [
         field("session", "Link", "WhatsApp Session", 1, 0), field("chat_id", "Data", "", 1, 0),
-        field("contact", "Link", "WhatsApp Contact", 0, 0)]}));
+        field("contact", "Link", "WhatsApp Contact", 0, 0)]}),
+    );
     let mut fields = vec![
-        field("message_id", "Data", "", 1, 1), field("session", "Link", "WhatsApp Session", 1, 0),
-        field("conversation", "Link", "WhatsApp Conversation", 1, 0), field("contact", "Link", "WhatsApp Contact", 0, 0),
-        field("direction", "Select", "Incoming\nOutgoing", 1, 0), field("from_number", "Data", "", 0, 0),
-        field("message_type", "Select", "text\nimage\ndocument\nreaction", 1, 0), field("content", "Long Text", "", 0, 0),
+        field("message_id", "Data", "", 1, 1),
+        field("session", "Link", "WhatsApp Session", 1, 0),
+        field("conversation", "Link", "WhatsApp Conversation", 1, 0),
+        field("contact", "Link", "WhatsApp Contact", 0, 0),
+        field("direction", "Select", "Incoming\nOutgoing", 1, 0),
+        field("from_number", "Data", "", 0, 0),
+        field("message_type", "Select", "text\nimage\ndocument\nreaction", 1, 0),
+        field("content", "Long Text", "", 0, 0),
         field("status", "Select", "Pending\nSent\nDelivered\nRead\nFailed\nDeleted", 0, 0),
-        field("timestamp", "Datetime", "", 1, 0), field("has_media", "Check", "", 0, 0),
+        field("timestamp", "Datetime", "", 1, 0),
+        field("has_media", "Check", "", 0, 0),
     ];
     fields.extend(message.iter().map(|(name, kind)| field(name, kind, "", 0, 0)));
-    site.doctype("WhatsApp Message", json!({"module": "Xappiens Whatsapp", "autoname": "format:WAMSG-{#####}", "fields": fields}));
+    site.doctype(
+        "WhatsApp Message",
+        json!({"module": "Xappiens Whatsapp", "autoname": "format:WAMSG-{#####}", "fields": fields}),
+    );
 }
 
 const HOOKED: [(&str, &str); 5] =
@@ -287,7 +332,10 @@ fn another_apps_doctypes_by_mapping() {
     assert_eq!((&message["conversation"], &message["session"]), (&conversation["name"], &session["name"]));
     assert_eq!(message["message_type"], "text");
     // What Frappe CRM's hook reads.
-    assert_eq!((&message["type"], &message["from"], &message["message"]), (&json!("Incoming"), &json!("+34600111222"), &json!("Hola, ¿precio? 😀")));
+    assert_eq!(
+        (&message["type"], &message["from"], &message["message"]),
+        (&json!("Incoming"), &json!("+34600111222"), &json!("Hola, ¿precio? 😀"))
+    );
 }
 
 #[test]
@@ -295,17 +343,24 @@ fn an_app_that_would_send_is_never_written_to() {
     let site = Site::outside(json!({"whatsapp": "existing"}));
     other_app(&site, &[]);
     let column = |name: &str| json!({"fieldname": name, "fieldtype": "Data"});
-    site.doctype("WhatsApp Message", json!({"module": "Frappe Whatsapp", "autoname": "hash",
-        "fields": [column("type"), column("message"), column("message_id"), column("use_template")]}));
+    site.doctype(
+        "WhatsApp Message",
+        json!({"module": "Frappe Whatsapp", "autoname": "hash",
+        "fields": [column("type"), column("message"), column("message_id"), column("use_template")]}),
+    );
     site.login().unwrap();
-    let Failure::Misconfigured(why) = site.fails(&from_inbox("ventas-1:m", incoming("a"))) else { panic!("misconfigured") };
+    let Failure::Misconfigured(why) = site.fails(&from_inbox("ventas-1:m", incoming("a"))) else {
+        panic!("misconfigured")
+    };
     assert!(why.contains("sends to the customer"), "{why}");
     assert!(Frappe::check(&site).unwrap().contains(&why));
     assert!(!site.state().asked.iter().any(|request| request.method != "GET"), "nothing was written");
     // The CRM has hooked the name, and fails over a DocType without its columns.
     other_app(&site, &[]);
     site.login().unwrap();
-    let Failure::Misconfigured(why) = site.fails(&from_inbox("ventas-1:m", incoming("a"))) else { panic!("misconfigured") };
+    let Failure::Misconfigured(why) = site.fails(&from_inbox("ventas-1:m", incoming("a"))) else {
+        panic!("misconfigured")
+    };
     assert!(why.contains("Frappe CRM has hooked") && why.contains("content_type"), "{why}");
 }
 
@@ -337,7 +392,13 @@ fn what_is_missing_is_said_one_by_one() {
     site.state().denied.extend(["read Hub WhatsApp Session".to_owned(), "create CRM Call Log".to_owned()]);
     site.put("CRM Call Log", json!({"name": "c0", "id": "c0"}));
     let problems = Frappe::check(&site).unwrap();
-    for part in ["\"words\"", "no field \"status\"", "`contact_key`", "hub@example.test may not read", "CRM Call Log: hub@example.test may not create"] {
+    for part in [
+        "\"words\"",
+        "no field \"status\"",
+        "`contact_key`",
+        "hub@example.test may not read",
+        "CRM Call Log: hub@example.test may not create",
+    ] {
         assert!(problems.iter().any(|it| it.contains(part)), "{part}: {problems:#?}");
     }
     assert!(!problems.iter().any(|it| it.contains("medium")), "{problems:#?}");

@@ -62,7 +62,8 @@ pub enum Does {
 }
 
 pub fn settings(more: Value) -> Value {
-    let mut settings = json!({"url": "https://crm.example.test", "api_key": "key-000001", "api_secret": "secret-000001"});
+    let mut settings =
+        json!({"url": "https://crm.example.test", "api_key": "key-000001", "api_secret": "secret-000001"});
     settings.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
     settings
 }
@@ -87,15 +88,21 @@ impl Site {
             let fields = ["name_", title, "mobile_no", "phone", "lead_owner", "deal_owner"].map(data);
             site.doctype(doctype, json!({"autoname": "", "module": "FCRM", "fields": fields}));
         }
-        site.doctype("CRM Telephony Agent", json!({"autoname": "field:user", "fields": [
-            {"fieldname": "user", "fieldtype": "Data"}, {"fieldname": "mobile_no", "fieldtype": "Data"}]}));
+        site.doctype(
+            "CRM Telephony Agent",
+            json!({"autoname": "field:user", "fields": [
+            {"fieldname": "user", "fieldtype": "Data"}, {"fieldname": "mobile_no", "fieldtype": "Data"}]}),
+        );
         site.doctype("File", json!({"autoname": "hash", "fields": [
             {"fieldname": "file_name", "fieldtype": "Data"}, {"fieldname": "file_url", "fieldtype": "Data"},
             {"fieldname": "attached_to_doctype", "fieldtype": "Data"},
             {"fieldname": "attached_to_name", "fieldtype": "Data"}, {"fieldname": "is_private", "fieldtype": "Check"}]}));
-        site.doctype("CRM Notification", json!({"autoname": "hash", "fields": [
+        site.doctype(
+            "CRM Notification",
+            json!({"autoname": "hash", "fields": [
             {"fieldname": "to_user", "fieldtype": "Data"}, {"fieldname": "notification_text", "fieldtype": "Data"},
-            {"fieldname": "type", "fieldtype": "Select", "options": "Mention\nTask\nAssignment\nWhatsApp"}]}));
+            {"fieldname": "type", "fieldtype": "Select", "options": "Mention\nTask\nAssignment\nWhatsApp"}]}),
+        );
         site.put("User", json!({"name": "ana@example.test"}));
         site.put("User", json!({"name": "hub@example.test"}));
         site.put("CRM Lead", json!({
@@ -262,11 +269,14 @@ pub fn call_log() -> Value {
 
 fn refusal(status: u16, kind: &str, message: &str) -> (u16, Value) {
     let shown = json!([json!({"message": message, "title": "Message"}).to_string()]).to_string();
-    (status, json!({
-        "exception": format!("frappe.exceptions.{kind}: {message}"), "exc_type": kind,
-        "exc": "[\"Traceback (most recent call last):\\n  File \\\"apps/frappe/frappe/app.py\\\"\"]",
-        "_server_messages": shown,
-    }))
+    (
+        status,
+        json!({
+            "exception": format!("frappe.exceptions.{kind}: {message}"), "exc_type": kind,
+            "exc": "[\"Traceback (most recent call last):\\n  File \\\"apps/frappe/frappe/app.py\\\"\"]",
+            "_server_messages": shown,
+        }),
+    )
 }
 
 type Answered = Result<Value, (u16, Value)>;
@@ -287,9 +297,7 @@ impl State {
         let words: Vec<&str> = segments.iter().map(String::as_str).collect();
         let result = match (request.method.as_str(), words.as_slice()) {
             ("GET", ["api", "v2", "doctype", doctype, "meta"]) => self.meta(doctype).map(|meta| json!({"data": meta})),
-            ("GET", ["api", "resource", doctype]) => {
-                self.list(doctype, &query).map(|rows| json!({ "data": rows }))
-            }
+            ("GET", ["api", "resource", doctype]) => self.list(doctype, &query).map(|rows| json!({ "data": rows })),
             ("POST", ["api", "resource", doctype]) => self.insert(doctype, &body).map(|doc| json!({ "data": doc })),
             ("GET", ["api", "resource", doctype, name]) => self.read(doctype, name).map(|doc| json!({ "data": doc })),
             ("PUT", ["api", "resource", doctype, name]) => {
@@ -373,8 +381,11 @@ impl State {
                 assert_eq!(part("is_private").as_deref(), Some("1"), "0 is the default, and public");
                 let name = text.split("filename=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
                 let url = format!("/private/files/{name}");
-                self.insert("File", &json!({"file_name": name, "file_url": url, "is_private": 1,
-                    "attached_to_doctype": part("doctype"), "attached_to_name": part("docname")}))?
+                self.insert(
+                    "File",
+                    &json!({"file_name": name, "file_url": url, "is_private": 1,
+                    "attached_to_doctype": part("doctype"), "attached_to_name": part("docname")}),
+                )?
             }
             _ => return Err(refusal(417, "ValidationError", "Failed to get method")),
         };
@@ -444,7 +455,9 @@ impl State {
     fn read(&self, doctype: &str, name: &str) -> Answered {
         self.may("read", doctype)?;
         let row = &self.docs[doctype][self.at(doctype, name)?];
-        Ok(Value::Object(row.iter().filter(|(_, value)| !value.is_null()).map(|(n, v)| (n.clone(), v.clone())).collect()))
+        Ok(Value::Object(
+            row.iter().filter(|(_, value)| !value.is_null()).map(|(n, v)| (n.clone(), v.clone())).collect(),
+        ))
     }
 
     fn insert(&mut self, doctype: &str, doc: &Value) -> Answered {
@@ -535,8 +548,11 @@ impl State {
                     return Err(refusal(417, "CharacterLengthExceededError", &format!("{name} is too long")));
                 }
                 "Datetime" if text.len() < 19 || text.ends_with('Z') || !text.is_ascii() || text.contains('+') => {
-                    return Err((500, json!({"exc_type": "OperationalError",
-                        "exception": "pymysql.err.OperationalError: (1292, \"Incorrect datetime value\")"})));
+                    return Err((
+                        500,
+                        json!({"exc_type": "OperationalError",
+                        "exception": "pymysql.err.OperationalError: (1292, \"Incorrect datetime value\")"}),
+                    ));
                 }
                 "Small Text" if text.len() > 65_535 => return Err(refusal(500, "DataError", "Data too long")),
                 "Link" if options != "DocType" && self.at(options, text).is_err() => {
@@ -673,9 +689,11 @@ pub fn recorded(name: &str) -> Recorded {
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let all: Value = cordboard_sdk::serde_json::from_str(&text).unwrap();
     let (request, response) = (&all["request"], &all["response"]);
-    let headers = response["headers"].as_array().into_iter().flatten().map(|pair| {
-        (pair[0].as_str().unwrap().to_lowercase(), pair[1].as_str().unwrap().as_bytes().to_vec())
-    });
+    let headers = response["headers"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|pair| (pair[0].as_str().unwrap().to_lowercase(), pair[1].as_str().unwrap().as_bytes().to_vec()));
     let body = match response.get("json") {
         Some(json) => json.to_string(),
         None => response["body_text"].as_str().unwrap_or_default().to_owned(),
