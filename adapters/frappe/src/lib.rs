@@ -7,7 +7,7 @@
 //!
 //! From the ground up: `clock`, `key`, `text`, `memo`, `meta` know no site; `settings`, `preset`, `field`, `status` say
 //! what goes where; `refusal` and `api` speak to the site; `known` and `session` learn it; `person`, `call`, `whatsapp`
-//! decide what is written; `deliver`, `write`, `file`, `popup`, `counters` write it; `provision` says what a site needs
+//! decide what is written; `deliver`, `write`, `parent`, `file`, `popup`, `counters` write it; `provision` says what a site needs
 //! beforehand, and `endpoint` takes what a site sends.
 
 mod api;
@@ -22,6 +22,7 @@ mod key;
 mod known;
 mod memo;
 mod meta;
+mod parent;
 mod person;
 mod popup;
 mod preset;

@@ -57,7 +57,7 @@ pub fn plan(settings: &Settings, known: Option<&Known>, order: &Order) -> Vec<St
         let agents = known.is_some_and(|known| known.crm);
         for kind in [Kind::Session, Kind::Contact, Kind::Conversation, Kind::Message] {
             let Some(doctype) = kind.doctype(settings) else { continue };
-            if !known.is_some_and(|known| known.targets.get(&kind).is_some_and(|target| target.doctype == doctype)) {
+            if known.is_none_or(|known| known.targets.get(&kind).is_none_or(|target| target.doctype != doctype)) {
                 steps.push(own_doctype(settings, kind, &doctype, role, agents));
             }
         }
@@ -276,7 +276,7 @@ fn call_fields(settings: &Settings, known: Option<&Known>) -> Vec<Step> {
         ("talk", "hub_talk", "Duration", "duration"),
     ]
     .into_iter()
-    .filter(|(holds, ..)| !target.is_some_and(|target| target.slot(holds).is_some()))
+    .filter(|(holds, ..)| target.is_none_or(|target| target.slot(holds).is_none()))
     .map(|(_, name, kind, after)| custom_field(&doctype, name, kind, after, read_only.clone()))
     .collect()
 }
@@ -301,7 +301,7 @@ fn existing_message(settings: &Settings, known: Option<&Known>) -> Vec<Step> {
             ("", "reference_doctype", "Link", json!({"options": "DocType"})),
             ("", "reference_name", "Dynamic Link", json!({"options": "reference_doctype"})),
         ] {
-            if !target.is_some_and(|target| target.slot(holds).is_some()) {
+            if target.is_none_or(|target| target.slot(holds).is_none()) {
                 steps.push(custom_field(&doctype, name, kind, "content", more));
             }
         }

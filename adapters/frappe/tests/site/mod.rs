@@ -296,7 +296,11 @@ impl State {
         let segments: Vec<String> = path.trim_start_matches('/').split('/').map(decode).collect();
         let words: Vec<&str> = segments.iter().map(String::as_str).collect();
         let result = match (request.method.as_str(), words.as_slice()) {
-            ("GET", ["api", "v2", "doctype", doctype, "meta"]) => self.meta(doctype).map(|meta| json!({"data": meta})),
+            ("GET", ["api", "v2", "doctype", doctype, "meta"]) => match self.meta(doctype) {
+                Ok(meta) => Ok(json!({ "data": meta })),
+                // Version 2 refuses in a form of its own.
+                Err((status, body)) => Err((status, json!({"errors": [{"type": body["exc_type"]}]}))),
+            },
             ("GET", ["api", "resource", doctype]) => self.list(doctype, &query).map(|rows| json!({ "data": rows })),
             ("POST", ["api", "resource", doctype]) => self.insert(doctype, &body).map(|doc| json!({ "data": doc })),
             ("GET", ["api", "resource", doctype, name]) => self.read(doctype, name).map(|doc| json!({ "data": doc })),
