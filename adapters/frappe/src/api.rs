@@ -81,7 +81,9 @@ impl<'h> Api<'h> {
         limit: usize,
     ) -> Result<Vec<Row>, Fault> {
         let operation = format!("list {doctype}");
-        let order = format!("`tab{doctype}`.modified desc");
+        // With the rows of a child table beside it, `modified` alone could be either's.
+        let joined = fields.iter().any(|field| field.starts_with("`tab"));
+        let order = if joined { format!("`tab{doctype}`.modified desc") } else { "modified desc".to_owned() };
         let query = [
             ("fields", json!(fields).to_string()),
             (by, filters.to_string()),

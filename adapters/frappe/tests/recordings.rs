@@ -198,6 +198,35 @@ fn the_recorded_look_ups_find_people() {
 }
 
 #[test]
+fn recorded_parents_links_and_deletes() {
+    let outside = outside(json!({"prefix": "Hub"}));
+    let contact = Contact { numbers: vec![phone("+34600111222")], name: Some("Ana".into()), ..Contact::default() };
+    let id = "ventas-1:34600111222@s.whatsapp.net";
+    for (name, item) in [("wa-03-contact", Item::from(contact)), ("wa-04-conversation", Conversation::default().into())]
+    {
+        answer(&outside, name);
+        // The counters: what was made is counted by the site.
+        outside.expect("GET", "/api/method/frappe.client.get_count").answer_with(recorded("rpc-02-get_count").answer);
+        outside
+            .expect("PUT", "/api/resource/Hub%20Session/ventas-1")
+            .answer_with(recorded("wa-14-int-as-string").answer);
+        let Outcome::Done(receipt) = outcome(&outside, change(id, item)) else { panic!("{name}") };
+        assert_eq!(receipt.external_id.as_deref(), Some(id));
+    }
+    let joined = vec![Joined { id: "b".into(), external_id: "call-2026-0002".into() }];
+    answer(&outside, "res-01-create-ok");
+    answer(&outside, "res-50-delete-ok");
+    let with = Change { joined, ..change("call-2026-0001", ringing()) };
+    assert!(matches!(outcome(&outside, with.clone()), Outcome::Done(_)));
+    // It is gone already.
+    answer(&outside, "res-01-create-ok");
+    outside
+        .expect("DELETE", "/api/resource/CRM%20Call%20Log/call-2026-0002")
+        .answer_with(recorded("res-21-get-missing").answer);
+    assert!(matches!(outcome(&outside, with), Outcome::Done(_)));
+}
+
+#[test]
 fn the_recorded_files_are_found_or_made() {
     let url = "https://pbx.example.test/rec/1.wav";
     let recordings = vec![Recording { id: "r1".into(), url: Some(url.into()), ..Recording::default() }];
