@@ -56,7 +56,7 @@ fn a_call_grows_in_one_document_and_peoples_edits_stay() {
     assert_eq!((&doc["status"], &doc["receiver"]), (&json!("Completed"), &json!("ana@example.test")));
     assert_eq!(doc["reference_docname"], "CRM-LEAD-9", "what people have changed is not undone");
     let sent = site.state().asked.last().unwrap().clone();
-    let sent: Value = cordboard_sdk::serde_json::from_slice(&sent.body).unwrap();
+    let sent: Value = serde_json::from_slice(&sent.body).unwrap();
     assert!(sent.get("from").is_none() && sent.get("start_time").is_none(), "{sent}");
 }
 

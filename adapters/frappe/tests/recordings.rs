@@ -278,8 +278,7 @@ fn the_recorded_whatsapp_answers_are_understood() {
     let Outcome::Done(receipt) = outcome(&outside, change("3EB0AAAA0001", message.clone())) else { panic!("done") };
     assert_eq!(receipt.external_id.as_deref(), Some("ria2cunssj"));
     let sent = outside.asked().pop().unwrap();
-    let (sent, real): (Value, Value) =
-        (cordboard_sdk::serde_json::from_slice(&sent.body).unwrap(), recorded("wa-05-message").body);
+    let (sent, real): (Value, Value) = (serde_json::from_slice(&sent.body).unwrap(), recorded("wa-05-message").body);
     for field in ["session", "conversation", "content", "direction", "timestamp", "status"] {
         assert_eq!(sent[field], real[field], "{field}");
     }

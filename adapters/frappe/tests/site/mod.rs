@@ -112,7 +112,7 @@ impl Site {
 
     /// Makes what the plan says, as a System Manager would.
     pub fn set_up(&self) {
-        let settings: Settings = cordboard_sdk::serde_json::from_str(&self.settings).unwrap();
+        let settings: Settings = serde_json::from_str(&self.settings).unwrap();
         for step in provision::plan(&settings, None, &Order::default()) {
             if step.path == "/api/resource/DocType" {
                 self.doctype(step.body["name"].as_str().unwrap(), step.body.clone());
@@ -292,7 +292,7 @@ impl State {
         if !open && header("authorization") != Some("token key-000001:secret-000001") {
             return refusal(401, "AuthenticationError", "");
         }
-        let body: Value = cordboard_sdk::serde_json::from_slice(&request.body).unwrap_or_default();
+        let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
         let segments: Vec<String> = path.trim_start_matches('/').split('/').map(decode).collect();
         let words: Vec<&str> = segments.iter().map(String::as_str).collect();
         let result = match (request.method.as_str(), words.as_slice()) {
@@ -412,9 +412,8 @@ impl State {
     fn list(&self, doctype: &str, query: &HashMap<String, String>) -> Result<Vec<Value>, (u16, Value)> {
         self.meta(doctype)?;
         self.may("read", doctype)?;
-        let parse = |name: &str| {
-            query.get(name).map(|text| cordboard_sdk::serde_json::from_str::<Value>(text).unwrap()).unwrap_or_default()
-        };
+        let parse =
+            |name: &str| query.get(name).map(|text| serde_json::from_str::<Value>(text).unwrap()).unwrap_or_default();
         let (filters, any, fields) = (parse("filters"), parse("or_filters"), parse("fields"));
         let holds = |row: &Row, filter: &Value| {
             let parts = filter.as_array().unwrap();
@@ -691,7 +690,7 @@ pub struct Recorded {
 pub fn recorded(name: &str) -> Recorded {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/recordings/{name}.json"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let all: Value = cordboard_sdk::serde_json::from_str(&text).unwrap();
+    let all: Value = serde_json::from_str(&text).unwrap();
     let (request, response) = (&all["request"], &all["response"]);
     let headers = response["headers"]
         .as_array()
