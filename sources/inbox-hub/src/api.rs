@@ -116,11 +116,10 @@ impl<'h> Api<'h> {
             Some(name) => data[*name].take(),
             None => data,
         };
-        let Value::Array(mut rows) = list else {
+        let Value::Array(rows) = list else {
             let why = format!("GET {path}: success, and no list `{}` in the answer", names.join("` or `"));
             return Err(Failure::retryable(why).into());
         };
-        rows.truncate(10 * PAGE);
         Ok(Listing { rows, total, pages, limit, wait })
     }
 

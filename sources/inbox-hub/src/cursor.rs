@@ -5,7 +5,7 @@ use cordboard_sdk::serde_json::{self, Value};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::api::{Listing, PAGE};
+use crate::api::Listing;
 
 /// What is read, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,6 +158,3 @@ fn digest(rows: &[Value]) -> u64 {
     let hash = hash.finalize();
     u64::from_be_bytes(hash[..8].try_into().unwrap_or_default())
 }
-
-/// The most rows that a page is asked for.
-pub const ROWS: usize = PAGE;

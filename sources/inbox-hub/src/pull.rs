@@ -5,9 +5,9 @@ use cordboard_sdk::prelude::*;
 use cordboard_sdk::serde_json::{self, Value};
 use serde::Deserialize;
 
-use crate::api::{Api, Listing};
+use crate::api::{Api, Listing, PAGE};
 use crate::chat;
-use crate::cursor::{Chat, Count, Cursor, ROWS, Stage, Turn};
+use crate::cursor::{Chat, Count, Cursor, Stage, Turn};
 use crate::look;
 use crate::message::{Frame, News};
 use crate::refusal::Refusal;
@@ -165,7 +165,7 @@ impl Reading<'_> {
     }
 
     fn session(&mut self) -> Result<Step, Refusal> {
-        let listing = self.api.page("/api/sessions", &["sessions"], &paged(1, ROWS))?;
+        let listing = self.api.page("/api/sessions", &["sessions"], &paged(1, PAGE))?;
         let row = listing.rows.iter().find(|row| look::text(row, &["sessionId"]).as_deref() == Some(self.session));
         self.cursor.row = row.and_then(|row| look::count(row, &["id"]));
         self.cursor.begin(Stage::Status);
@@ -197,10 +197,10 @@ impl Reading<'_> {
 
     fn contacts(&mut self) -> Result<Step, Refusal> {
         let path = format!("/api/contacts/{}", encode(self.session));
-        let listing = self.api.page(&path, &["contacts"], &paged(self.cursor.page, ROWS))?;
+        let listing = self.api.page(&path, &["contacts"], &paged(self.cursor.page, PAGE))?;
         let (plan, session) = (self.plan, self.session);
         let (observations, turn) =
-            self.rows(&listing, ROWS, plan.settings.sync.pages, |row| chat::contact(plan, session, row, None));
+            self.rows(&listing, PAGE, plan.settings.sync.pages, |row| chat::contact(plan, session, row, None));
         if turn != Turn::More {
             self.cursor.begin(Stage::Chats);
         }
@@ -209,10 +209,10 @@ impl Reading<'_> {
 
     fn chats(&mut self) -> Result<Step, Refusal> {
         let path = format!("/api/messages/{}/chats", encode(self.session));
-        let listing = self.api.page(&path, &["chats"], &paged(self.cursor.page, ROWS))?;
+        let listing = self.api.page(&path, &["chats"], &paged(self.cursor.page, PAGE))?;
         let (plan, session) = (self.plan, self.session);
         let (observations, turn) = self
-            .rows(&listing, ROWS, plan.settings.sync.pages, |row| chat::conversation(plan, session, row, None, None));
+            .rows(&listing, PAGE, plan.settings.sync.pages, |row| chat::conversation(plan, session, row, None, None));
         if turn != Turn::Circle {
             self.choose(&listing.rows);
         }
@@ -252,7 +252,7 @@ impl Reading<'_> {
             return Ok(Step { observations: vec![], wait: None, over: true });
         };
         let settings = &self.plan.settings.sync;
-        let (asked, most) = if self.since.is_some() { (ROWS, REPAIRED_PAGES) } else { (settings.messages, 1) };
+        let (asked, most) = if self.since.is_some() { (PAGE, REPAIRED_PAGES) } else { (settings.messages, 1) };
         let (path, mut query) = self.api.messages(self.session, &jid);
         query.extend(paged(self.cursor.page, asked));
         let listing = match self.api.page(&path, &["messages"], &query) {
