@@ -384,5 +384,23 @@ mod tests {
         for secret in ["secret", "api_key", "password"] {
             assert_eq!(schema["properties"][secret]["writeOnly"], true, "{secret}");
         }
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        let own = json!({"url": "https://inbox.example.com", "sessions": ["main"], "secret": ["a", "b"]});
+        assert!(validator.is_valid(&own));
+        assert!(Plan::new(&own.to_string()).is_ok());
+        for (name, wrong) in [
+            ("sesions", json!("main")),
+            ("url", json!("inbox.example.com")),
+            ("sessions", json!([])),
+            ("sessions", json!(["a b"])),
+            ("secret", json!("")),
+            ("auth", json!("none")),
+            ("sync", json!({"chat": 1})),
+            ("signature", json!({"algorithm": "md5"})),
+        ] {
+            let mut wrong_one = own.clone();
+            wrong_one[name] = wrong.clone();
+            assert!(!validator.is_valid(&wrong_one), "{name}: {wrong}");
+        }
     }
 }
