@@ -55,15 +55,9 @@ pub fn ids(person: &mut Person, contact: &Value, odd: &mut Odd) {
         }
     }
     for path in ["phoneNumber", "phone", "pn"] {
-        let Some(Address::Phone { digits, .. }) = look::text(contact, &[path]).and_then(|it| Address::read(&it)) else {
-            continue;
-        };
-        // Some cut `@lid` off and call the rest a number.
-        if person.identities().iter().any(|id| id.scheme == "lid" && id.value == format!("{digits}@lid")) {
-            odd.note("lid-given-as-number");
-            continue;
+        if let Some(address @ Address::Phone { .. }) = look::text(contact, &[path]).and_then(|it| Address::read(&it)) {
+            person.also(&address, odd);
         }
-        person.also(&Address::Phone { digits, device: None }, odd);
     }
     if let Some(address @ Address::UserId(_)) =
         look::text(contact, &["user_id", "userId"]).and_then(|it| Address::read(&it))

@@ -301,14 +301,14 @@ impl Frame<'_> {
         let address =
             |path: &str| Address::read(&look::text(message, &[path])?).filter(|_| !self.is_session(message, path));
         let written = key.participant.as_deref().and_then(Address::read);
-        let from = address("from").or_else(|| address("sender")).or_else(|| address("contact.phone"));
+        let from = address("from").or_else(|| address("sender"));
         let chat = match &key.chat {
             Some(text) => Some(
                 Address::read(text)
                     .ok_or_else(|| Refused::at("/data/chatId", format!("{} is no address on WhatsApp", shown(text))))?,
             ),
             None if ours => address("to"),
-            None => from.clone(),
+            None => from.clone().or_else(|| address("contact.phone")),
         };
         let Some(chat) = chat.or_else(|| written.clone()) else {
             return Err(Refused::whole("no_chat: neither a conversation nor a sender stands in it"));
@@ -338,6 +338,10 @@ impl Frame<'_> {
             (true, _) => None,
             // In a direct conversation the other side writes, whatever name stands in `from`.
             (false, Some(peer)) => match from.as_ref().and_then(Person::of) {
+                Some(from) if from.number().is_some_and(|number| peer.is_lid(&number)) => {
+                    odd.note("lid-given-as-number");
+                    Some(peer.clone())
+                }
                 Some(from) if !same(&from, peer) => {
                     odd.note("sender-differs-from-chat");
                     Some(from)

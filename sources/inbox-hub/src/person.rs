@@ -35,6 +35,11 @@ impl Person {
             Some(known) if known != id => odd.note("two-ids-of-one-kind"),
             _ => *place = Some(id.clone()),
         }
+        // Some cut `@lid` off and call the rest a number.
+        if self.phone.is_some() && self.phone == self.lid {
+            odd.note("lid-given-as-number");
+            self.phone = None;
+        }
     }
 
     /// The id that the contact is known by: the number's before the privacy id.
@@ -45,6 +50,11 @@ impl Person {
     /// The same number with its plus sign.
     pub fn number(&self) -> Option<String> {
         self.phone.as_ref().map(|digits| format!("+{digits}"))
+    }
+
+    /// Whether these digits, with or without a plus sign, are the person's privacy id.
+    pub fn is_lid(&self, digits: &str) -> bool {
+        self.lid.as_deref() == Some(digits.trim_start_matches('+'))
     }
 
     /// All ids as addresses, the main one first.

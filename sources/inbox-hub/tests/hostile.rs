@@ -233,6 +233,11 @@ fn a_privacy_id_is_never_a_number() {
     data["contact"] = json!({"phone": "123456789012345", "name": "Ana"});
     let (observation, sender) = contact(&seen("message.received", data.clone())).to_owned_pair();
     assert_eq!((observation.also.len(), sender.numbers.len()), (0, 0));
+    data["from"] = "123456789012345".into();
+    let cut = seen("message.received", data.clone());
+    assert_eq!(message(&cut).1.sender.as_ref().unwrap().number, None);
+    assert_eq!(attribute(&message(&cut).1.attributes, "inbox-hub-anomalies"), Some("lid-given-as-number"));
+    data["from"] = Value::Null;
     // One that shows both is.
     data["contact"] = Value::Null;
     data["remoteJidAlt"] = "34612345678:7@s.whatsapp.net".into();

@@ -142,7 +142,7 @@ fn a_wrong_password_is_for_a_person() {
 
 #[test]
 fn the_key_alone_is_proved_too() {
-    let outside = support::outside(json!({"auth": "api_key_and_jwt", "sessions": [SESSION, "elsewhere"]}));
+    let outside = outside(json!({"auth": "api_key_and_jwt", "sessions": [SESSION, "elsewhere"]}));
     outside.expect("GET", "/api/sessions").header("X-API-Key", "test-key").answer_with(answer(
         "api.sessions.list.200.json",
         200,

@@ -6,7 +6,6 @@ pub mod server;
 use std::path::PathBuf;
 
 use cordboard_inbox_hub::InboxHub;
-use cordboard_sdk::http;
 use cordboard_sdk::prelude::*;
 use cordboard_sdk::serde_json::{Value, json};
 use cordboard_sdk::testing::Outside;
@@ -127,9 +126,9 @@ pub fn attribute<'a>(attributes: &'a [(String, String)], name: &str) -> Option<&
 }
 
 /// An answer of the recordings.
-pub fn answer(file: &str, status: u16, headers: &[(&str, &str)]) -> http::Response {
+pub fn answer(file: &str, status: u16, headers: &[(&str, &str)]) -> Response {
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
-    http::Response { status, headers, body: bytes(file), at: 0 }
+    Response { status, headers, body: bytes(file), at: 0 }
 }
 
 pub fn ok(data: Value) -> Value {
