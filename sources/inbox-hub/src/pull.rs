@@ -243,7 +243,7 @@ impl Reading<'_> {
                 self.cursor.chats.push(Chat { jid, at: at.unwrap_or(0) });
             }
         }
-        self.cursor.chats.sort_by(|one, other| other.at.cmp(&one.at));
+        self.cursor.chats.sort_by_key(|chat| std::cmp::Reverse(chat.at));
         self.cursor.chats.truncate(most);
     }
 

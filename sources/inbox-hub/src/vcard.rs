@@ -68,11 +68,11 @@ mod tests {
     fn every_shape_of_a_card() {
         let text =
             "BEGIN:VCARD\nVERSION:3.0\nFN:Ana\\, jefa\nitem1.TEL;type=CELL;waid=34612345678:+34 612 345 678\nEND:VCARD";
-        let ana = Card { name: "Ana, jefa".into(), numbers: vec!["+34 612 345 678".into()] };
-        assert_eq!(cards(&json!({"vcard": text})), [ana.clone()]);
-        assert_eq!(cards(&json!({"vCards": [text]})), [ana.clone()]);
-        assert_eq!(cards(&json!({"contacts": [{"vcard": text}]})), [ana.clone()]);
-        assert_eq!(cards(&json!({"contacts": {"contacts": [{"vcard": text}]}})), [ana]);
+        let ana = [Card { name: "Ana, jefa".into(), numbers: vec!["+34 612 345 678".into()] }];
+        assert_eq!(cards(&json!({"vcard": text})), ana);
+        assert_eq!(cards(&json!({"vCards": [text]})), ana);
+        assert_eq!(cards(&json!({"contacts": [{"vcard": text}]})), ana);
+        assert_eq!(cards(&json!({"contacts": {"contacts": [{"vcard": text}]}})), ana);
         let bob = Card { name: "Bob".into(), numbers: vec!["1".into(), "2".into()] };
         assert_eq!(cards(&json!({"contacts": [{"name": "Bob", "phones": ["2", {"phone": "1"}]}]})), [bob]);
         assert_eq!(cards(&json!({"vcard": "nonsense"})), []);
