@@ -7,6 +7,7 @@ pub mod ami;
 pub mod built;
 pub mod database;
 pub mod hub;
+pub mod inbox_hub;
 pub mod line;
 pub mod live;
 pub mod mail;

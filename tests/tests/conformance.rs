@@ -29,6 +29,14 @@ async fn pbx_webhook_conforms() {
 }
 
 #[tokio::test]
+async fn inbox_hub_conforms() {
+    let settings = json!({
+        "url": "https://inbox.test", "sessions": ["main"], "secret": "not-to-be-told", "api_key": "nor-is-this-one",
+    });
+    conforms("inbox-hub", settings).await;
+}
+
+#[tokio::test]
 async fn settings_that_do_not_fit_are_said_first() {
     let refused = conformance::run(&components().join("vtiger.wasm"), json!({ "url": 7 })).await;
     let why = refused.expect_err("settings that do not fit").to_string();

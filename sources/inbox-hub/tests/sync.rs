@@ -1,0 +1,307 @@
+//! Reading the history: every page, its order, its pace, and a server that lies.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::collections::HashSet;
+
+use cordboard_inbox_hub::InboxHub;
+use cordboard_sdk::prelude::*;
+use cordboard_sdk::serde_json::json;
+use support::server::{Server, job};
+use support::*;
+
+fn count(pages: &[Page], stage: &str) -> (u32, u32) {
+    let last = pages.last().unwrap();
+    let found = last.progress.iter().find(|progress| progress.stage == stage).unwrap();
+    (found.processed, found.errors)
+}
+
+fn observations(pages: &[Page]) -> Vec<&Observation> {
+    pages.iter().flat_map(|page| &page.observations).collect()
+}
+
+#[test]
+fn everything_is_read_once_in_order_and_slowly() {
+    let mut server = Server::new(json!({"sync": {"chats": 2, "messages": 3}}));
+    (server.contacts, server.chats, server.messages) = (250, 120, 10);
+    let pages = server.run(&job("sync", json!({"session": SESSION, "at": BASE, "delay": 15})), 100);
+    assert!(pages.last().unwrap().next.is_none());
+    assert_eq!((pages[0].observations.len(), pages[0].after), (0, Some(15_000)), "a quiet time first");
+    let paths: Vec<String> =
+        server.asked.lock().unwrap().iter().map(|asked| asked.split('?').next().unwrap().to_owned()).collect();
+    assert_eq!(paths.len(), 2 + 3 + 2 + 2);
+    assert_eq!(paths[0..2], ["/api/sessions", "/api/sessions/2/status"]);
+    assert!(paths[2..5].iter().all(|path| path == "/api/contacts/nueva_sesion_wa"));
+    assert!(paths[5..7].iter().all(|path| path == "/api/messages/nueva_sesion_wa/chats"));
+    assert!(paths[7..].iter().all(|path| path == "/api/messages/nueva_sesion_wa"));
+    for page in &pages[1..pages.len() - 1] {
+        assert!(page.after.unwrap() * 30 >= 60_000, "no more than 30 calls a minute");
+    }
+    assert_eq!(
+        (count(&pages, "contacts"), count(&pages, "chats"), count(&pages, "messages")),
+        ((250, 0), (120, 0), (6, 0))
+    );
+    let messages = observations(&pages).into_iter().filter_map(|seen| match &seen.item {
+        Item::Message(message) => Some(message),
+        _ => None,
+    });
+    for message in messages {
+        assert_eq!(message.origin, Some(Origin::Historic));
+        let ours = message.direction == Some(Direction::Outbound);
+        assert_eq!(message.status, ours.then_some(MessageStatus::Read));
+    }
+    let (_, session) = session(&pages[1].observations);
+    assert_eq!((session.name.as_deref(), &session.state), (Some("Demo"), &None), "the list may be old");
+}
+
+#[test]
+fn it_goes_on_at_any_page_and_never_twice() {
+    let mut server = Server::new(json!({}));
+    (server.contacts, server.chats) = (130, 2);
+    let whole = server.run(&job("sync", json!({})), 100);
+    // Each page again from the cursor before it, as after a crash before its commit: the same page.
+    let mut cursor = None;
+    for page in &whole {
+        let again = InboxHub::next(&server, job("sync", json!({})), cursor).unwrap();
+        assert_eq!(again.progress, page.progress);
+        assert_eq!(again.observations.len(), page.observations.len());
+        cursor = page.next.clone();
+    }
+    let mut ids = HashSet::new();
+    for seen in observations(&whole) {
+        if let Item::Contact(_) = seen.item {
+            assert!(ids.insert(&seen.id), "{} twice", seen.id);
+        }
+    }
+    assert_eq!(ids.len(), 130);
+}
+
+#[test]
+fn the_recorded_pages_are_read() {
+    let outside = outside(json!({"sync": {"messages": 50}}));
+    outside.expect("GET", "/api/sessions?page=1&limit=100").answer_with(answer("api.sessions.list.200.json", 200, &[]));
+    outside.expect("GET", "/api/sessions/2/status").answer_with(answer("api.sessions.status.200.json", 200, &[]));
+    let contacts = "/api/contacts/nueva_sesion_wa?limit=100";
+    outside.expect("GET", &format!("{contacts}&page=1")).answer_with(answer(
+        "api.contacts.list.page1.200.json",
+        200,
+        &[],
+    ));
+    outside.expect("GET", &format!("{contacts}&page=2")).answer_with(answer(
+        "api.contacts.list.page2.200.json",
+        200,
+        &[],
+    ));
+    let chats = "/api/messages/nueva_sesion_wa/chats?page=1&limit=100";
+    outside.expect("GET", chats).answer_with(answer("api.chats.list.public.200.json", 200, &[]));
+    let messages = |chat: &str| format!("/api/messages/nueva_sesion_wa?chatId={chat}&page=1&limit=50");
+    outside.expect("GET", &messages("34612345678@s.whatsapp.net")).answer_with(answer(
+        "api.chat.messages.page1.200.json",
+        200,
+        &[],
+    ));
+    outside.expect("GET", &messages("120363000000000001@g.us")).answer_json(200, ok(json!({"messages": []})));
+    let (mut pages, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = InboxHub::next(&outside, job("sync", json!({})), cursor).unwrap();
+        cursor = page.next.clone();
+        pages.push(page);
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(
+        (count(&pages, "contacts"), count(&pages, "chats"), count(&pages, "messages")),
+        ((5, 0), (2, 0), (3, 0))
+    );
+    let names: Vec<_> = observations(&pages)
+        .iter()
+        .filter_map(|seen| match &seen.item {
+            Item::Contact(contact) => contact.name.clone(),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(names.len(), 5);
+}
+
+#[test]
+fn both_shapes_of_lists_are_read() {
+    for (file, contacts) in [("api.contacts.list.seed.200.json", true), ("api.chats.list.seed.200.json", false)] {
+        let outside = outside(json!({}));
+        outside.expect("GET", "/api/sessions").answer_with(answer("api.sessions.list.200.json", 200, &[]));
+        outside.expect("GET", "/api/sessions/2/status").answer_with(answer("api.sessions.status.200.json", 200, &[]));
+        let none = ok(json!({"contacts": [], "chats": []}));
+        match contacts {
+            true => outside.expect("GET", "/api/contacts/*").answer_with(answer(file, 200, &[])),
+            false => outside.expect("GET", "/api/contacts/*").answer_json(200, none.clone()),
+        }
+        match contacts {
+            true => outside.expect("GET", "/api/messages/*/chats").answer_json(200, none),
+            false => outside.expect("GET", "/api/messages/*/chats").answer_with(answer(file, 200, &[])),
+        }
+        let mut cursor = None;
+        let mut seen = Vec::new();
+        for _ in 0..4 {
+            let page = InboxHub::next(&outside, job("sync", json!({})), cursor).unwrap();
+            seen.extend(page.observations);
+            cursor = page.next;
+        }
+        assert_eq!(cursor.is_none(), contacts, "{file}: no chat, no messages");
+        let demo = seen.iter().any(|seen| match &seen.item {
+            Item::Contact(contact) => contact.name.as_deref() == Some("Contacto Demo"),
+            Item::Conversation(chat) => chat.name.as_deref() == Some("Contacto Demo") && chat.unread == Some(3),
+            _ => false,
+        });
+        assert!(demo, "{file}");
+    }
+}
+
+#[test]
+fn a_server_that_lies_about_totals_is_read_to_its_end_and_told() {
+    for total in [0, 1, 7, 100_000] {
+        let mut server = Server::new(json!({"sync": {"chats": 0}}));
+        (server.contacts, server.chats, server.total) = (250, 1, Some(total));
+        let pages = server.run(&job("sync", json!({})), 2000);
+        assert_eq!(count(&pages, "contacts").0, 250, "total {total}");
+        assert!(server.requests() < 20, "total {total}");
+        assert!(server.logs.lock().unwrap().iter().any(|line| line.contains("and gave 250")), "total {total}");
+    }
+}
+
+#[test]
+fn pages_shorter_than_asked_are_no_end() {
+    let mut server = Server::new(json!({"sync": {"chats": 0}}));
+    (server.contacts, server.cap) = (120, 50);
+    assert_eq!(count(&server.run(&job("sync", json!({})), 100), "contacts").0, 120);
+}
+
+#[test]
+fn a_list_that_goes_in_circles_ends_and_is_told() {
+    let mut server = Server::new(json!({"sync": {"chats": 0}}));
+    (server.contacts, server.chats, server.circle, server.total) = (500, 300, true, Some(100_000));
+    let pages = server.run(&job("sync", json!({})), 2000);
+    assert!(pages.last().unwrap().next.is_none());
+    assert_eq!((count(&pages, "contacts"), count(&pages, "chats")), ((100, 1), (100, 1)));
+    assert!(server.logs.lock().unwrap().iter().any(|line| line.contains("goes in circles")));
+}
+
+#[test]
+fn a_list_without_end_is_bounded() {
+    let mut server = Server::new(json!({"sync": {"chats": 0, "pages": 7}}));
+    server.contacts = 1_000_000;
+    let pages = server.run(&job("sync", json!({})), 2000);
+    assert_eq!(count(&pages, "contacts").0, 700);
+    assert!(pages.iter().all(|page| page.next.as_ref().is_none_or(|cursor| cursor.len() < 40_000)));
+}
+
+#[test]
+fn html_is_a_passing_fault_and_the_page_is_read_again() {
+    let server = Server::new(json!({}));
+    server.instead.lock().unwrap().push((3, 200, "<html>Bad gateway</html>".into()));
+    let mut cursor = None;
+    for _ in 0..2 {
+        cursor = InboxHub::next(&server, job("sync", json!({})), cursor).unwrap().next;
+    }
+    let failure = InboxHub::next(&server, job("sync", json!({})), cursor.clone()).unwrap_err();
+    assert!(matches!(&failure, Failure::Retryable(why) if why.why.contains("Bad gateway")), "{failure:?}");
+    let page = InboxHub::next(&server, job("sync", json!({})), cursor).unwrap();
+    assert_eq!(page.observations.len(), 5);
+}
+
+#[test]
+fn too_many_calls_wait_as_long_as_the_headers_say() {
+    let outside = outside(json!({}));
+    let headers = [
+        ("retry-after", "42"),
+        ("ratelimit-reset", "42"),
+        ("x-ratelimit-remaining", "0"),
+        ("x-ratelimit-reset", "2025-10-15T10:30:50.000Z"),
+    ];
+    outside.expect("GET", "/api/sessions").answer_with(answer("api.error.429.rate-limit.json", 429, &headers));
+    let failure = InboxHub::next(&outside, job("sync", json!({})), None).unwrap_err();
+    assert_eq!(failure, Failure::RateLimited(Some(50_000)));
+    // The last calls of a minute are left for sending.
+    let headers = [("x-ratelimit-remaining", "4"), ("x-ratelimit-reset", "2025-10-15T10:30:31.000Z")];
+    outside.expect("GET", "/api/sessions").answer_with(answer("api.sessions.list.200.json", 200, &headers));
+    let page = InboxHub::next(&outside, job("sync", json!({})), None).unwrap();
+    assert_eq!(page.after, Some(31_000));
+}
+
+#[test]
+fn a_session_that_is_away_pauses_its_job_and_ends_it_after_a_while() {
+    let server = Server::new(json!({}));
+    let start = server.run(&job("sync", json!({})), 3);
+    let cursor = start.last().unwrap().next.clone();
+    let away = serde_json::from_slice::<serde_json::Value>(&bytes("api.error.400.session-not-connected.json")).unwrap();
+    server.instead.lock().unwrap().push((4, 400, away.to_string()));
+    let paused = InboxHub::next(&server, job("sync", json!({})), cursor.clone()).unwrap();
+    assert_eq!((paused.next.as_deref(), paused.after), (cursor.as_deref(), Some(60_000)), "the same page again");
+    let on = InboxHub::next(&server, job("sync", json!({})), paused.next.clone()).unwrap();
+    assert_eq!(on.observations.len(), 6, "three chats and their last messages");
+    // Away for longer than another connecting would take to start a job of its own.
+    server.instead.lock().unwrap().push((6, 400, away.to_string()));
+    *server.now.lock().unwrap() += 3_600_000;
+    let over = InboxHub::next(&server, job("sync", json!({})), paused.next).unwrap();
+    assert_eq!(over.next, None);
+    assert!(server.logs.lock().unwrap().iter().any(|line| line.contains("ended early")));
+
+    *server.connected.lock().unwrap() = false;
+    *server.now.lock().unwrap() = BASE;
+    let pages = server.run(&job("sync", json!({})), 5);
+    assert!(pages.iter().skip(1).all(|page| page.after == Some(60_000)), "it waits for the session");
+}
+
+#[test]
+fn a_repair_reads_what_is_new_since() {
+    let mut server = Server::new(json!({}));
+    (server.chats, server.messages) = (250, 300);
+    // Messages are ten minutes apart, last ones of chats one minute: ten chats and seven messages each.
+    let since = BASE - 600_000;
+    let pages = server.run(&job("repair", json!({"session": SESSION, "since": since})), 200);
+    assert!(pages.last().unwrap().next.is_none());
+    let asked = server.asked.lock().unwrap();
+    assert!(!asked.iter().any(|asked| asked.starts_with("/api/contacts")));
+    assert_eq!(asked.iter().filter(|asked| asked.contains("/chats")).count(), 2, "not the chats that were silent");
+    assert_eq!(asked.iter().filter(|asked| asked.contains("chatId=")).count(), 11);
+    drop(asked);
+    // One chat alone, to settle what became of a message.
+    let one = Server::new(json!({}));
+    let pages =
+        one.run(&job("repair", json!({"session": SESSION, "chat": "34600000001@s.whatsapp.net", "since": since})), 20);
+    assert_eq!(one.requests(), 3);
+    assert_eq!(count(&pages, "messages"), (4, 0));
+}
+
+#[test]
+fn rows_that_cannot_be_used_are_counted() {
+    let outside = outside(json!({}));
+    outside.expect("GET", "/api/sessions").answer_with(answer("api.sessions.list.200.json", 200, &[]));
+    outside.expect("GET", "/api/sessions/2/status").answer_with(answer("api.sessions.status.200.json", 200, &[]));
+    let rows = json!({"contacts": [7, {}, {"id": "nobody"}, {"id": "34600000001@c.us", "name": "x"}]});
+    outside.expect("GET", "/api/contacts/*").answer_json(200, ok(rows));
+    let mut cursor = None;
+    let mut page = Page { observations: vec![], next: None, after: None, progress: vec![] };
+    for _ in 0..3 {
+        page = InboxHub::next(&outside, job("sync", json!({})), cursor).unwrap();
+        cursor = page.next.clone();
+    }
+    assert_eq!(count(&[page], "contacts"), (4, 3));
+}
+
+#[test]
+fn jobs_and_cursors_of_others_are_refused() {
+    let outside = outside(json!({}));
+    for (job, cursor) in [
+        (job("dance", json!({})), None),
+        (job("sync", json!({"session": "other"})), None),
+        (job("sync", json!([7])), None),
+        (job("sync", json!({})), Some(vec![0xff; 64])),
+        (job("sync", json!({})), Some(b"null".to_vec())),
+        (job("sync", json!({})), Some(vec![])),
+    ] {
+        let failure = InboxHub::next(&outside, job, cursor).unwrap_err();
+        assert!(matches!(failure, Failure::Rejected(_)), "{failure:?}");
+    }
+    assert_eq!(outside.asked().len(), 0);
+}
