@@ -37,6 +37,18 @@ async fn inbox_hub_conforms() {
 }
 
 #[tokio::test]
+async fn ami_conforms() {
+    conforms("ami", json!({ "host": "pbx.test", "username": "hub", "password": "not-to-be-told" })).await;
+}
+
+#[tokio::test]
+async fn frappe_conforms() {
+    let settings =
+        json!({ "url": "https://crm.test", "api_key": "the-key-of-the-hub", "api_secret": "not-to-be-told" });
+    conforms("frappe", settings).await;
+}
+
+#[tokio::test]
 async fn settings_that_do_not_fit_are_said_first() {
     let refused = conformance::run(&components().join("vtiger.wasm"), json!({ "url": 7 })).await;
     let why = refused.expect_err("settings that do not fit").to_string();

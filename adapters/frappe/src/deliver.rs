@@ -334,6 +334,6 @@ fn failed(fault: Fault, stop: &mut Option<Failure>) -> Failure {
 }
 
 /// The condition that finds documents of a target by one field's values.
-pub(crate) fn among(field: &str, values: &[&str]) -> cordboard_sdk::serde_json::Value {
+pub(crate) fn among(field: &str, values: &[&str]) -> serde_json::Value {
     json!([[field, "in", values]])
 }
