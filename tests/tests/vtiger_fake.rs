@@ -260,7 +260,7 @@ async fn an_agent_sees_what_is_its_own() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn parallel_look_up_and_create_doubles() {
     let client = std::sync::Arc::new(Client::start().await);
-    client.crm.faults().latency(Duration::from_millis(5));
+    client.crm.faults().latency(Duration::from_millis(100));
     for unique in [false, true] {
         client.crm.world().modules.get_mut("PBXManager").unwrap().field_mut("sourceuuid").unwrap().unique = unique;
         let uuid = format!("same-{unique}");

@@ -36,7 +36,7 @@ pub(super) async fn run(candidate: &Candidate, file: &Path, report: &mut Report)
     let open: Vec<&str> = properties
         .into_iter()
         .flatten()
-        .filter(|(name, _)| name.split(['_', '-']).any(|word| telling.contains(&word)))
+        .filter(|(name, _)| name.rsplit(['_', '-']).next().is_some_and(|last| telling.contains(&last)))
         .filter(|(_, property)| property.get("type").is_none_or(|kind| kind == "string"))
         .filter(|(_, property)| property.get("writeOnly") != Some(&Value::Bool(true)))
         .map(|(name, _)| name.as_str())
