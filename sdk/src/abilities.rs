@@ -5,12 +5,14 @@ use crate::records::Observation;
 use crate::vocabulary::{Command, CommandOutcome, Failure, Grant, Incoming, Instant, Job, Phone, Reply};
 
 pub use crate::bindings::about::exports::cordboard::hub::about::{Descriptor, Rate};
+pub use crate::bindings::commands::exports::cordboard::hub::commands::Performed;
 pub use crate::bindings::connection::exports::cordboard::hub::connection::{
     Action, Address, Answer as CommandAnswer, Input, Reconnect, Timer, Unfinished,
 };
 pub use crate::bindings::directory::exports::cordboard::hub::directory::Match;
-pub use crate::bindings::endpoint::exports::cordboard::hub::endpoint::Answer;
+pub use crate::bindings::endpoint::exports::cordboard::hub::endpoint::{Answer, Sent, Sound, Wait};
 pub use crate::bindings::pull::exports::cordboard::hub::pull::{Page, Progress};
+pub use crate::bindings::setup::exports::cordboard::hub::setup::Step;
 pub use crate::bindings::sink::exports::cordboard::hub::sink::{Change, Joined, Outcome, Receipt};
 pub use crate::bindings::webhook::exports::cordboard::hub::webhook::{Accepted, Malformed, Refusal};
 
@@ -46,14 +48,20 @@ pub trait Dialog: 'static {
 
 /// A source that can be read page by page.
 pub trait Pull {
+    /// The reading that is to go on by itself, asked when the source is put to work.
+    fn begin(host: &dyn Host) -> Vec<Job> {
+        let _ = host;
+        vec![]
+    }
+
     /// Reads one bounded page; `cursor` is what the page before gave as `next`.
     fn next(host: &dyn Host, job: Job, cursor: Option<Vec<u8>>) -> Result<Page, Failure>;
 }
 
 /// A source that can be asked to do things.
 pub trait Commands {
-    /// Carries out one command.
-    fn perform(host: &dyn Host, command: Command) -> Result<CommandOutcome, Failure>;
+    /// Carries out one command. A plain result becomes what came of it with `into()`.
+    fn perform(host: &dyn Host, command: Command) -> Performed;
 }
 
 /// An adapter that makes an outside system agree with records.
@@ -80,6 +88,15 @@ pub trait Grants {
     fn issue(host: &dyn Host, previous: Option<Grant>) -> Result<Grant, Failure>;
 }
 
+/// An adapter that can make what the outside system needs beforehand.
+pub trait Setup {
+    /// What is lacking, in the order in which it must be made. `endpoint` is this sink's own address, if it has one.
+    fn plan(host: &dyn Host, endpoint: Option<String>) -> Result<Vec<Step>, Failure>;
+
+    /// Makes one of them; a text is for the person alone.
+    fn make(host: &dyn Host, step: Step) -> Result<Option<String>, Failure>;
+}
+
 /// An adapter that the outside system calls.
 pub trait Endpoint {
     /// Answers one request. Everything in it is unproved until this function has proved it.
@@ -103,6 +120,12 @@ macro_rules! descriptor {
     };
 }
 
+impl From<Result<CommandOutcome, Failure>> for Performed {
+    fn from(result: Result<CommandOutcome, Failure>) -> Self {
+        Self { result, observations: vec![] }
+    }
+}
+
 impl From<Result<Receipt, Failure>> for Outcome {
     fn from(result: Result<Receipt, Failure>) -> Self {
         result.map_or_else(Self::Failed, Self::Done)
@@ -123,8 +146,24 @@ impl Refusal {
     }
 }
 
+impl From<Sent> for Answer {
+    fn from(sent: Sent) -> Self {
+        Self { sent, observations: vec![], commands: vec![] }
+    }
+}
+
 impl From<Reply> for Answer {
     fn from(response: Reply) -> Self {
-        Self { response, observations: vec![], commands: vec![] }
+        Sent::Response(response).into()
+    }
+}
+
+impl Answer {
+    /// The response, when the component gave one itself.
+    pub fn response(&self) -> Option<&Reply> {
+        match &self.sent {
+            Sent::Response(response) => Some(response),
+            _ => None,
+        }
     }
 }

@@ -10,6 +10,7 @@ pub mod base {
         path: "../wit",
         inline: "package cordboard:sdk; world base {
             import cordboard:hub/vocabulary@1.0.0; import cordboard:hub/records@1.0.0; import cordboard:hub/host@1.0.0;
+            import cordboard:hub/ledger@1.0.0;
         }",
         generate_all,
         generate_unused_types: true,
@@ -50,6 +51,9 @@ pub mod base {
             "cordboard:hub/records@1.0.0/message-status": [#[serde(rename_all = "kebab-case")]],
             "cordboard:hub/records@1.0.0/origin": [#[serde(rename_all = "kebab-case")]],
             "cordboard:hub/host@1.0.0/rows": [#[derive(Default)] #[serde(default)]],
+            "cordboard:hub/ledger@1.0.0/selection": [#[derive(Default)] #[serde(default)]],
+            "cordboard:hub/ledger@1.0.0/page": [#[derive(Default)] #[serde(default)]],
+            "cordboard:hub/ledger@1.0.0/person": [#[derive(Default)] #[serde(default)]],
             "cordboard:hub/host@1.0.0/level": [#[serde(rename_all = "kebab-case")]],
             "cordboard:hub/vocabulary@1.0.0/failure": [#[serde(rename_all = "kebab-case")]],
             "cordboard:hub/vocabulary@1.0.0/command-outcome": [#[serde(rename_all = "kebab-case")]],
@@ -149,6 +153,7 @@ pub mod commands {
         additional_derives: [PartialEq, serde::Serialize, serde::Deserialize],
         with: {
             "cordboard:hub/vocabulary@1.0.0": crate::bindings::base::cordboard::hub::vocabulary,
+            "cordboard:hub/records@1.0.0": crate::bindings::base::cordboard::hub::records,
         },
     });
 }
@@ -203,6 +208,23 @@ pub mod grants {
     });
 }
 
+pub mod setup {
+    wit_bindgen::generate!({
+        path: "../wit",
+        inline: "package cordboard:sdk; world setup { export cordboard:hub/setup@1.0.0; }",
+        default_bindings_module: "cordboard_sdk::bindings::setup",
+        pub_export_macro: true,
+        generate_all,
+        additional_derives: [PartialEq, serde::Serialize, serde::Deserialize],
+        with: {
+            "cordboard:hub/vocabulary@1.0.0": crate::bindings::base::cordboard::hub::vocabulary,
+        },
+        additional_type_attributes: {
+            "cordboard:hub/setup@1.0.0/step": [#[derive(Default)] #[serde(default)]],
+        },
+    });
+}
+
 pub mod endpoint {
     wit_bindgen::generate!({
         path: "../wit",
@@ -216,7 +238,9 @@ pub mod endpoint {
             "cordboard:hub/records@1.0.0": crate::bindings::base::cordboard::hub::records,
         },
         additional_type_attributes: {
-            "cordboard:hub/endpoint@1.0.0/answer": [#[derive(Default)] #[serde(default)]],
+            "cordboard:hub/endpoint@1.0.0/sound": [#[derive(Default)] #[serde(default)]],
+            "cordboard:hub/endpoint@1.0.0/wait": [#[derive(Default)] #[serde(default)]],
+            "cordboard:hub/endpoint@1.0.0/sent": [#[serde(rename_all = "kebab-case")]],
         },
     });
 }

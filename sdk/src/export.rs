@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 /// Exports a type's abilities from the component: `export!(MyComponent: about, sink, directory, grants);`
 ///
 /// The names are those of the contract's interfaces: `about`, `webhook`, `connection`, `pull`, `commands`, `sink`,
-/// `directory`, `grants`, `endpoint`. Used once in a component. In a native build it checks that the type has each
+/// `directory`, `grants`, `setup`, `endpoint`. Used once in a component. In a native build it checks that the type has each
 /// trait, and does nothing.
 #[macro_export]
 macro_rules! export {
@@ -34,10 +34,11 @@ macro_rules! __ability {
     (sink $component:ty) => { $crate::__has!($component: Sink); };
     (directory $component:ty) => { $crate::__has!($component: Directory); };
     (grants $component:ty) => { $crate::__has!($component: Grants); };
+    (setup $component:ty) => { $crate::__has!($component: Setup); };
     (endpoint $component:ty) => { $crate::__has!($component: Endpoint); };
     ($other:ident $component:ty) => {
         compile_error!(concat!("`", stringify!($other), "` is no interface of the contract; there are about, webhook, \
-            connection, pull, commands, sink, directory, grants, endpoint"));
+            connection, pull, commands, sink, directory, grants, setup, endpoint"));
     };
 }
 
@@ -62,9 +63,9 @@ mod guests {
 
     use super::Exported;
     use crate::abilities::*;
-    use crate::bindings::{about, commands, connection, directory, endpoint, grants, pull, sink, webhook};
+    use crate::bindings::{about, commands, connection, directory, endpoint, grants, pull, setup, sink, webhook};
     use crate::hub::Hub;
-    use crate::vocabulary::{Command, CommandOutcome, Failure, Grant, Incoming, Instant, Job, Phone};
+    use crate::vocabulary::{Command, Failure, Grant, Incoming, Instant, Job, Phone};
 
     impl<T: About> about::exports::cordboard::hub::about::Guest for Exported<T> {
         fn describe() -> Descriptor {
@@ -100,13 +101,17 @@ mod guests {
     }
 
     impl<T: Pull> pull::exports::cordboard::hub::pull::Guest for Exported<T> {
+        fn begin() -> Vec<Job> {
+            T::begin(&Hub::default())
+        }
+
         fn next(job: Job, cursor: Option<Vec<u8>>) -> Result<Page, Failure> {
             T::next(&Hub::default(), job, cursor)
         }
     }
 
     impl<T: Commands> commands::exports::cordboard::hub::commands::Guest for Exported<T> {
-        fn perform(command: Command) -> Result<CommandOutcome, Failure> {
+        fn perform(command: Command) -> Performed {
             T::perform(&Hub::default(), command)
         }
     }
@@ -130,6 +135,16 @@ mod guests {
     impl<T: Grants> grants::exports::cordboard::hub::grants::Guest for Exported<T> {
         fn issue(previous: Option<Grant>) -> Result<Grant, Failure> {
             T::issue(&Hub::default(), previous)
+        }
+    }
+
+    impl<T: Setup> setup::exports::cordboard::hub::setup::Guest for Exported<T> {
+        fn plan(endpoint: Option<String>) -> Result<Vec<Step>, Failure> {
+            T::plan(&Hub::default(), endpoint)
+        }
+
+        fn make(step: Step) -> Result<Option<String>, Failure> {
+            T::make(&Hub::default(), step)
         }
     }
 

@@ -3,9 +3,10 @@
 use serde::de::DeserializeOwned;
 
 use crate::http::{Error, Request, Response};
-use crate::vocabulary::{Failure, Grant, Instant};
+use crate::vocabulary::{Agent, Command, CommandOutcome, Failure, Grant, Instant};
 
 pub use crate::bindings::base::cordboard::hub::host::{Content, Level, Rows};
+pub use crate::bindings::base::cordboard::hub::ledger::{KnownCall, Page as CallPage, Person, Selection};
 
 /// All that a component sees of the world: the hub, or whatever plays it in a test.
 pub trait Host {
@@ -36,7 +37,55 @@ pub trait Host {
         let _ = (statement, parameters);
         Err(Failure::misconfigured(format!("there is no database `{database}` here")))
     }
+
+    /// What may be asked of the tenant's own ledger.
+    fn ledger(&self) -> &dyn Ledger {
+        &NoLedger
+    }
 }
+
+/// The component's own tenant: its calls, its people, commands to its sources. See `ledger.wit` for what each says.
+/// What is not overridden answers as where there is no ledger.
+pub trait Ledger {
+    /// The calls under way, newest first; with an extension only those that concern it.
+    fn under_way(&self, extension: Option<&str>) -> Result<Vec<KnownCall>, Failure> {
+        let _ = extension;
+        Ok(vec![])
+    }
+
+    /// Calls, newest first.
+    fn calls(&self, which: &Selection, after: Option<&str>, limit: u32) -> Result<CallPage, Failure> {
+        let _ = (which, after, limit);
+        Ok(CallPage::default())
+    }
+
+    /// The call with this id at any of the tenant's sources.
+    fn call_of(&self, id: &str) -> Result<Option<KnownCall>, Failure> {
+        let _ = id;
+        Ok(None)
+    }
+
+    /// The tenant's people, one entry for each extension.
+    fn agents(&self) -> Vec<Agent> {
+        vec![]
+    }
+
+    /// Who has this number, as far as that is known within so many milliseconds.
+    fn who(&self, number: &str, patience: u64) -> Vec<Person> {
+        let _ = (number, patience);
+        vec![]
+    }
+
+    /// Has a source carry a command out, and waits for its end.
+    fn perform(&self, command: Command) -> Result<CommandOutcome, Failure> {
+        Err(Failure::misconfigured(format!("there is nobody here to carry out `{}`", command.name)))
+    }
+}
+
+/// Where there is no ledger.
+struct NoLedger;
+
+impl Ledger for NoLedger {}
 
 /// One row of [`Rows`].
 #[derive(Clone, Copy, Debug)]

@@ -11,10 +11,10 @@ use wasip2::http::types::{
 use wasip2::io::streams::{InputStream, OutputStream, StreamError};
 
 use crate::Host;
-use crate::bindings::base::cordboard::hub::host;
-use crate::host::{Content, Level, Rows};
+use crate::bindings::base::cordboard::hub::{host, ledger};
+use crate::host::{CallPage, Content, KnownCall, Ledger, Level, Person, Rows, Selection};
 use crate::http::{Error, Request, Response};
-use crate::vocabulary::{Failure, Grant, Instant};
+use crate::vocabulary::{Agent, Command, CommandOutcome, Failure, Grant, Instant};
 
 /// How much is read at once.
 const PIECE: u64 = 64 << 10;
@@ -71,6 +71,36 @@ impl Host for Hub {
     fn query(&self, database: &str, statement: &str, parameters: &[&str]) -> Result<Rows, Failure> {
         let parameters: Vec<String> = parameters.iter().map(|&parameter| parameter.to_owned()).collect();
         host::query(database, statement, &parameters)
+    }
+
+    fn ledger(&self) -> &dyn Ledger {
+        self
+    }
+}
+
+impl Ledger for Hub {
+    fn under_way(&self, extension: Option<&str>) -> Result<Vec<KnownCall>, Failure> {
+        ledger::under_way(extension)
+    }
+
+    fn calls(&self, which: &Selection, after: Option<&str>, limit: u32) -> Result<CallPage, Failure> {
+        ledger::calls(which, after, limit)
+    }
+
+    fn call_of(&self, id: &str) -> Result<Option<KnownCall>, Failure> {
+        ledger::call_of(id)
+    }
+
+    fn agents(&self) -> Vec<Agent> {
+        ledger::agents()
+    }
+
+    fn who(&self, number: &str, patience: u64) -> Vec<Person> {
+        ledger::who(number, patience)
+    }
+
+    fn perform(&self, command: Command) -> Result<CommandOutcome, Failure> {
+        ledger::perform(&command)
     }
 }
 

@@ -36,6 +36,7 @@
 pub mod bindings;
 
 pub mod abilities;
+pub mod crm;
 mod export;
 mod failure;
 mod host;
@@ -49,7 +50,7 @@ pub mod records;
 pub mod testing;
 pub mod vocabulary;
 
-pub use host::{Host, Row, SettingsError};
+pub use host::{CallPage, Host, KnownCall, Ledger, Person, Row, Selection, SettingsError};
 pub use serde;
 pub use serde_json;
 
@@ -63,7 +64,7 @@ pub use hub::Hub;
 pub mod prelude {
     pub use crate::abilities::*;
     pub use crate::descriptor;
-    pub use crate::host::{Host, Level, Rows};
+    pub use crate::host::{Host, KnownCall, Ledger, Level, Person, Rows, Selection};
     pub use crate::http::{Request, Response};
     pub use crate::records::*;
     pub use crate::serde_json;

@@ -27,7 +27,7 @@ pub struct Setup {
     pub environment: Vec<(String, String)>,
     /// No file of the hub's may grow beyond so many KiB, as if its disk were full.
     pub largest_file: Option<u64>,
-    /// Components of the tests' own that the hub has beside ours.
+    /// The components that the hub has, ours or the tests' own, and no others.
     pub components: Vec<&'static str>,
 }
 
@@ -67,7 +67,7 @@ when = "event.type in ['call.ended', 'call.recorded']"
             ("ACME_WEBHOOK_SECRET".to_owned(), pbx::SECRET.to_owned()),
             ("ACME_VTIGER_KEY".to_owned(), crate::vtiger::HUB_KEY.to_owned()),
         ];
-        Setup { hub: String::new(), tenant, environment, components: Vec::new(), largest_file: None }
+        Setup { environment, ..Setup::of(&["pbx-webhook", "vtiger"], tenant) }
     }
 
     /// A tenant of one's own with these components and nothing else.
@@ -116,10 +116,7 @@ impl Hub {
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let path = folder.path();
         std::fs::create_dir_all(path.join("tenants")).expect("a folder for tenants");
-        let components = match setup.components.as_slice() {
-            [] => components(),
-            own => gathered(path, own),
-        };
+        let components = gathered(path, &setup.components);
         let hub = format!(
             "listen = \"{address}\"\ncomponents = \"{}\"\n{}\n[auth]\nsecret = {{ env = \"CORDBOARD_JWT_SECRET\" }}\n\
              [keys]\nencryption = {{ env = \"CORDBOARD_KEY\" }}\n",
@@ -330,11 +327,13 @@ fn compiled() -> PathBuf {
     workspace().join("target/compiled-for-tests")
 }
 
-fn share_compiled(folder: &Path) {
+/// Gives the hub of this folder what was compiled before.
+pub fn share_compiled(folder: &Path) {
     copy_all(&compiled(), &folder.join("data/compiled"));
 }
 
-fn keep_compiled(folder: &Path) {
+/// Keeps what the hub of this folder has compiled.
+pub fn keep_compiled(folder: &Path) {
     copy_all(&folder.join("data/compiled"), &compiled());
 }
 

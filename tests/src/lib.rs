@@ -4,8 +4,11 @@
 //! Nothing here is part of the product.
 
 pub mod ami;
+pub mod amocrm;
 pub mod built;
 pub mod database;
+pub mod files;
+pub mod frappe;
 pub mod hub;
 pub mod inbox_hub;
 pub mod line;
@@ -15,3 +18,4 @@ pub mod pbx;
 pub mod proxy;
 pub mod vtiger;
 pub mod web;
+pub mod whatsapp;

@@ -42,6 +42,18 @@ impl Live {
         }
     }
 
+    /// The code and the reason with which the hub closes, past all frames before.
+    pub async fn close(&mut self) -> (u16, String) {
+        loop {
+            let next = tokio::time::timeout(Duration::from_secs(30), self.0.next()).await.expect("a close in time");
+            match next.expect("a close before the end").expect("a whole frame") {
+                Message::Close(Some(close)) => return (close.code.into(), close.reason.to_string()),
+                Message::Close(None) => panic!("a close that says nothing"),
+                _ => {}
+            }
+        }
+    }
+
     /// Says something to the hub.
     pub async fn say(&mut self, what: &Value) {
         self.0.send(Message::text(what.to_string())).await.expect("the hub hears it");

@@ -51,7 +51,25 @@ impl PbxCall {
         let mut post = self.ringing();
         post["status"] = "completed".into();
         post["end_time"] = "2026-11-21T09:12:45Z".into();
-        post["recording_url"] = format!("https://pbx.example.test/rec/{}.wav", self.id).into();
+        post["recording_url"] = self.recording().into();
         post
+    }
+
+    /// The whole call in three posts of which none repeats what another says: none can be missing unseen.
+    pub fn in_parts(&self) -> [Value; 3] {
+        let id = &self.id;
+        [
+            self.ringing(),
+            json!({ "call_uuid": id, "status": "answered", "answer_time": "2026-11-21T09:10:35Z" }),
+            json!({
+                "call_uuid": id, "status": "completed", "end_time": "2026-11-21T09:12:45Z",
+                "recording_url": self.recording(),
+            }),
+        ]
+    }
+
+    /// Where its recording is.
+    pub fn recording(&self) -> String {
+        format!("https://pbx.example.test/rec/{}.wav", self.id)
     }
 }

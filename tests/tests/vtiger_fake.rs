@@ -260,8 +260,10 @@ async fn an_agent_sees_what_is_its_own() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn parallel_look_up_and_create_doubles() {
     let client = std::sync::Arc::new(Client::start().await);
-    client.crm.faults().latency(Duration::from_millis(100));
+    // Long enough that a busy machine has begun all of them before the first is over.
+    client.crm.faults().latency(Duration::from_millis(500));
     for unique in [false, true] {
+        let looked = std::sync::Arc::new(tokio::sync::Barrier::new(4));
         client.crm.world().modules.get_mut("PBXManager").unwrap().field_mut("sourceuuid").unwrap().unique = unique;
         let uuid = format!("same-{unique}");
         let mut work = Vec::new();
@@ -269,11 +271,12 @@ async fn parallel_look_up_and_create_doubles() {
             // A session each: the requests of one wait for each other.
             let login = client.log_in("admin", "adminAccessKey01").await;
             let session = login["result"]["sessionName"].as_str().unwrap().to_owned();
-            let (client, uuid) = (client.clone(), uuid.clone());
+            let (client, uuid, looked) = (client.clone(), uuid.clone(), looked.clone());
             work.push(async move {
                 let query = format!("SELECT id FROM PBXManager WHERE sourceuuid = '{uuid}';");
                 let found = client.get(&[("operation", "query"), ("sessionName", &session), ("query", &query)]).await;
                 assert_eq!(found["result"], json!([]));
+                looked.wait().await;
                 let element = call(&uuid).to_string();
                 let form = [
                     ("operation", "create"),

@@ -8,7 +8,8 @@ use base64::Engine as _;
 use cordboard_tests::vtiger::{FakeVtiger, HUB_KEY, digest};
 use serde_json::Value;
 
-/// The recordings in the order in which they were made, with what has to be so before each.
+/// The recordings in the order in which they were made. 19 and 21 are of Vtiger's own PBX connector, which the fake does
+/// not play; see `recordings/README.md`.
 const ORDER: [&str; 19] = [
     "01-challenge-login",
     "02-listtypes-no-calls-module",

@@ -10,7 +10,7 @@ use crate::workspace::{Workspace, say};
 
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Only these rows: webhooks, decode, deliveries, live, sockets, asterisk, start
+    /// Only these rows: webhooks, decode, deliveries, batches, live, sockets, polls, asterisk, events, start
     rows: Vec<String>,
 }
 

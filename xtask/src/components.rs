@@ -5,8 +5,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::toolchain::{TARGET, cargo, ensure_target};
+use crate::toolchain::{TARGET, cargo, ensure_crates, ensure_target};
 use crate::workspace::{Workspace, say};
+
+/// Some programs of the workspace are built as part of all of it: a package by itself asks for other features of what
+/// the packages share, and all that would be built twice.
+pub const WHOLE: &[&str] = &["--workspace"];
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -42,6 +46,7 @@ pub fn build(workspace: &Workspace, tests: bool) -> Result<Vec<PathBuf>> {
         return Ok(vec![]);
     }
     ensure_target(workspace)?;
+    ensure_crates(workspace)?;
     say(&format!("building {} components", components.len()));
     let mut arguments = vec!["build", "--profile", "component", "--target", TARGET, "--lib"];
     for component in &components {
@@ -60,14 +65,11 @@ pub fn build(workspace: &Workspace, tests: bool) -> Result<Vec<PathBuf>> {
     Ok(written)
 }
 
-/// Builds the hub and gives its program.
+/// Builds the hub and gives its program: as it is shipped, or as the tests use it.
 pub fn hub(workspace: &Workspace, release: bool) -> Result<PathBuf> {
     say("building the hub (the first time takes some minutes)");
-    let mut arguments = vec!["build", "--package", "cordboard", "--bin", "cordboard"];
-    if release {
-        arguments.push("--release");
-    }
-    cargo(workspace, &arguments, "build the hub")?;
+    let which: &[&str] = if release { &["--package", "cordboard", "--release"] } else { WHOLE };
+    cargo(workspace, &[&["build", "--bin", "cordboard"], which].concat(), "build the hub")?;
     let name = format!("cordboard{}", std::env::consts::EXE_SUFFIX);
     Ok(workspace.target.join(if release { "release" } else { "debug" }).join(name))
 }

@@ -39,10 +39,7 @@ pub fn ensure_target(workspace: &Workspace) -> Result<()> {
 }
 
 fn has_target(workspace: &Workspace) -> Result<bool> {
-    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let mut command = Command::new(rustc);
-    command.current_dir(&workspace.root).args(["--print", "target-libdir", "--target", TARGET]);
-    let output = command.output().context("cannot start rustc: install Rust from https://rustup.rs")?;
+    let output = rustc(workspace).args(["--print", "target-libdir", "--target", TARGET]).output().context(NO_RUSTC)?;
     let folder = String::from_utf8(output.stdout).context("rustc gives a path that is not text")?;
     Ok(output.status.success() && Path::new(folder.trim()).is_dir())
 }
@@ -56,4 +53,23 @@ pub fn has_nextest(workspace: &Workspace) -> bool {
 /// Runs cargo to its end.
 pub fn cargo(workspace: &Workspace, arguments: &[&str], what: &str) -> Result<()> {
     finish(&mut workspace.cargo(arguments), what)
+}
+
+/// Fetches the crates that are missing, before anything is built of them.
+pub fn ensure_crates(workspace: &Workspace) -> Result<()> {
+    let output = rustc(workspace).args(["--print", "host-tuple"]).output().context(NO_RUSTC)?;
+    let host = String::from_utf8(output.stdout).context("rustc names its host in no text")?;
+    let line = ["fetch", "--quiet", "--target", host.trim(), "--target", TARGET];
+    finish(&mut workspace.cargo(line), "fetch the crates").context(
+        "crates that Cargo.lock names are not on this machine: without a network, run `cargo fetch` where there is one \
+         and bring the folder `registry` of its CARGO_HOME; behind a proxy, set HTTPS_PROXY",
+    )
+}
+
+const NO_RUSTC: &str = "cannot start rustc: install Rust from https://rustup.rs";
+
+fn rustc(workspace: &Workspace) -> Command {
+    let mut command = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    command.current_dir(&workspace.root);
+    command
 }

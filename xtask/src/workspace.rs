@@ -47,7 +47,8 @@ pub struct Component {
 impl Workspace {
     /// Asks cargo.
     pub fn find() -> Result<Self> {
-        let here = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask stands in the workspace")?;
+        let own = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        let here = Path::new(&own).parent().context("xtask stands in the workspace")?;
         let mut command = cargo(here);
         command.args(["metadata", "--no-deps", "--format-version", "1"]).stderr(Stdio::inherit());
         let output = command.output().context("cannot start cargo")?;

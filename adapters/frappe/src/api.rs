@@ -25,8 +25,6 @@ pub enum Credential {
     Header(String),
     /// The session's id.
     Session(String),
-    /// Nobody.
-    Guest,
 }
 
 /// One site, spoken to as one user.
@@ -46,7 +44,6 @@ impl<'h> Api<'h> {
         match &credential {
             Credential::Header(text) => secrets.extend(text.split_whitespace().last().map(str::to_owned)),
             Credential::Session(sid) => secrets.push(sid.clone()),
-            Credential::Guest => {}
         }
         let site = settings.site().to_owned();
         Self { host, site, credential, secrets, requests: Cell::new(0), spent: Cell::new(None) }
@@ -215,17 +212,35 @@ impl<'h> Api<'h> {
         format!("{}/api/method/{name}", self.site)
     }
 
+    /// Any request that changes the site. Some methods answer with nothing.
+    pub fn carry_out(&self, operation: &str, method: &str, path: &str, body: &Value) -> Result<Value, Fault> {
+        let request = Request::new(method, format!("{}{path}", self.site)).json(body);
+        let answer = self.asked(operation, request, true)?;
+        if answer.is_success() && answer.body.trim_ascii() == b"{}" {
+            return Ok(Value::Null);
+        }
+        self.told(operation, &answer, true)
+    }
+
     fn answered(&self, operation: &str, request: Request, writes: bool) -> Result<Value, Fault> {
+        let answer = self.asked(operation, request, writes)?;
+        self.told(operation, &answer, writes)
+    }
+
+    fn asked(&self, operation: &str, request: Request, writes: bool) -> Result<Response, Fault> {
         // Without this header errors may be pages of HTML.
         let request = request.header("accept", "application/json");
         let request = match &self.credential {
             Credential::Header(value) => request.header("authorization", value),
             Credential::Session(sid) => request.header("cookie", format!("sid={sid}")),
-            Credential::Guest => request,
         };
         let answer = self.sent(operation, request, writes)?;
         self.note_rate(&answer);
-        let result = refusal::result(operation, &answer, writes);
+        Ok(answer)
+    }
+
+    fn told(&self, operation: &str, answer: &Response, writes: bool) -> Result<Value, Fault> {
+        let result = refusal::result(operation, answer, writes);
         result.map_err(|fault| self.at_guests_door(fault).without(&self.secrets))
     }
 

@@ -1,6 +1,6 @@
 //! A call as the values of a call log.
 
-use cordboard_sdk::records::{Call, CallPhase, Direction, Recording};
+use cordboard_sdk::records::{Call, CallPhase, Direction};
 use cordboard_sdk::serde_json::{Value, json};
 use cordboard_sdk::vocabulary::{Agent, Instant, Party, Phone, Subject};
 
@@ -59,31 +59,6 @@ impl Person {
     }
 }
 
-/// The number of the side that is not ours.
-pub fn other(call: &Call) -> Option<&Party> {
-    match direction(call) {
-        Some(Direction::Inbound) | None => call.caller.as_ref(),
-        Some(Direction::Outbound | Direction::Internal) => call.callee.as_ref(),
-    }
-}
-
-/// The direction, worked out of who is ours when nobody reports it.
-pub fn direction(call: &Call) -> Option<Direction> {
-    let ours = |party: &Option<Party>| party.as_ref().is_some_and(|party| party.agent.is_some());
-    call.direction.or(match (ours(&call.caller), ours(&call.callee)) {
-        (true, false) => Some(Direction::Outbound),
-        (false, true) => Some(Direction::Inbound),
-        _ => None,
-    })
-}
-
-/// The recordings that have a link, in a lasting order.
-pub fn recordings(call: &Call) -> Vec<&Recording> {
-    let mut all: Vec<&Recording> = call.recordings.iter().filter(|recording| recording.url.is_some()).collect();
-    all.sort_by(|a, b| a.id.cmp(&b.id));
-    all
-}
-
 /// The user of an agent: by the hub's table, the settings, or the CRM's own list.
 pub fn user(settings: &Settings, known: &Known, agent: &Agent) -> Option<String> {
     let named = agent.user.as_deref().map(str::trim).filter(|user| !user.is_empty());
@@ -92,24 +67,25 @@ pub fn user(settings: &Settings, known: &Known, agent: &Agent) -> Option<String>
     found.or_else(|| known.agents.get(extension).map(String::as_str)).map(str::to_owned)
 }
 
-/// A number in the form that the CRM matches: with its plus sign, when that is known.
-pub fn number(phone: &Phone) -> &str {
-    phone.e164.as_deref().unwrap_or(phone.raw.trim())
-}
-
 fn side(party: Option<&Party>) -> Option<&str> {
     let party = party?;
     let extension = party.agent.as_ref().and_then(|agent| agent.extension.as_deref());
-    party.number.as_ref().map(number).filter(|text| !text.is_empty()).or(extension).filter(|text| !text.is_empty())
+    party
+        .number
+        .as_ref()
+        .map(Phone::shown)
+        .filter(|text| !text.is_empty())
+        .or(extension)
+        .filter(|text| !text.is_empty())
 }
 
 impl Rendering<'_> {
     /// What is to be written to a field.
     pub fn value(&self, slot: &Slot) -> Option<Given> {
         let call = self.call;
-        let direction = direction(call);
+        let direction = call.way();
         let inbound = !matches!(direction, Some(Direction::Outbound | Direction::Internal));
-        let ours = call.line.as_ref().map(number).filter(|text| !text.is_empty());
+        let ours = call.line.as_ref().map(Phone::shown).filter(|text| !text.is_empty());
         let desk = call.desks.first().map(|desk| desk.extension.as_str());
         let agent = call.agent.as_ref().and_then(|agent| agent.extension.as_deref());
         Some(match slot.holds.as_str() {
@@ -136,7 +112,7 @@ impl Rendering<'_> {
                 Given::Phone(side(call.callee.as_ref()).or(ours).or(agent).or(desk).unwrap_or("0").to_owned())
             }
             "to" => Given::Phone(side(call.callee.as_ref()).unwrap_or(WITHHELD).to_owned()),
-            "customer_number" => Given::Phone(side(other(call)).unwrap_or(WITHHELD).to_owned()),
+            "customer_number" => Given::Phone(side(call.other()).unwrap_or(WITHHELD).to_owned()),
             "caller_as_seen" => Given::Text(seen(call.caller.as_ref()?)?),
             "callee_as_seen" => Given::Text(seen(call.callee.as_ref()?)?),
             "start_time" => Given::Moment(self.start()?),
@@ -148,7 +124,7 @@ impl Rendering<'_> {
             "telephony_medium" => Given::word("Manual"),
             "queue" => Given::Text(call.queue.clone()?),
             "system" => Given::Text(call.system.clone()?),
-            "recording_url" => Given::Link(recordings(call).first()?.url.clone()?),
+            "recording_url" => Given::Link(call.linked_recordings().first()?.url.clone()?),
             "caller" if !inbound => Given::Whole(json!(self.user?)),
             "receiver" if inbound => Given::Whole(json!(self.user?)),
             "agent_user" => Given::Whole(json!(self.user?)),
@@ -194,7 +170,9 @@ impl Rendering<'_> {
         for (what, seconds) in [("Talk", call.talk), ("Wait", call.wait), ("Hold", call.hold)] {
             lines.extend(seconds.map(|seconds| format!("{what}: {}:{:02}", seconds / 60, seconds % 60)));
         }
-        lines.extend(recordings(call).iter().filter_map(|it| it.url.as_ref().map(|url| format!("Recording: {url}"))));
+        lines.extend(
+            call.linked_recordings().iter().filter_map(|it| it.url.as_ref().map(|url| format!("Recording: {url}"))),
+        );
         lines.extend(call.notes.clone());
         lines.retain(|line| !line.is_empty());
         lines.join("\n")

@@ -56,6 +56,8 @@ pub(crate) struct Prepared<'c> {
     pub(crate) person: Option<Person>,
     /// The document, when it is known to be there.
     pub(crate) name: Option<String>,
+    /// The document by which somebody in Frappe asked for it.
+    pub(crate) asked: Option<String>,
     /// It has just been made, with all of this in it.
     pub(crate) made: bool,
 }
@@ -85,6 +87,11 @@ impl<'h> Work<'h> {
         for kind in KINDS {
             let places: Vec<usize> = (0..changes.len()).filter(|at| kind_of(&changes[*at]) == Some(kind)).collect();
             let mut ready: Vec<(usize, Prepared)> = Vec::new();
+            if stop.is_none()
+                && let Err(fault) = self.know_contacts(kind, places.iter().map(|at| &changes[*at]))
+            {
+                failed(fault, &mut stop);
+            }
             for at in places {
                 self.mind(started, &mut stop);
                 let result = match &stop {
@@ -97,7 +104,8 @@ impl<'h> Work<'h> {
                     Err(failure) => outcomes[at] = Some(Outcome::Failed(failure)),
                 }
             }
-            if let Err(failure) = self.make_at_once(kind, ready.iter_mut().map(|(_, prepared)| prepared).collect()) {
+            let found = if kind == Kind::Message { self.find_asked(all(&mut ready)) } else { Ok(()) };
+            if let Err(failure) = found.and_then(|()| self.make_at_once(kind, all(&mut ready))) {
                 for (at, _) in ready.drain(..).filter(|(_, prepared)| !prepared.made) {
                     outcomes[at] = Some(Outcome::Failed(failure.clone()));
                 }
@@ -139,6 +147,12 @@ impl<'h> Work<'h> {
         };
         let memo = Memo::read(&change.memo, &target.doctype);
         let name = change.external_id.clone().filter(|_| !memo.doctype.is_empty());
+        if let Item::Message(message) = &change.item
+            && name.is_none()
+            && !whatsapp::shows(message)
+        {
+            return Ok(Err(Outcome::Skipped("of the message itself nothing is known yet".into())));
+        }
         let mut prepared = Prepared {
             change,
             kind,
@@ -153,6 +167,7 @@ impl<'h> Work<'h> {
             memo: Memo { doctype: target.doctype.clone(), ..memo },
             person: None,
             name,
+            asked: None,
             made: false,
         };
         match &change.item {
@@ -176,7 +191,7 @@ impl<'h> Work<'h> {
             prepared.person = self.person(call, &mut prepared.notes)?;
         }
         let user = call.agent.as_ref().and_then(|agent| call::user(&self.settings, &self.known, agent));
-        let timed = target.slot("start_time").is_some_and(|slot| prepared.memo.fields.contains_key(&slot.name));
+        let timed = target.slot("start_time").is_some_and(|slot| prepared.memo.fields.knows(&slot.name));
         let rendering = call::Rendering {
             settings: &self.settings,
             call,
@@ -194,7 +209,7 @@ impl<'h> Work<'h> {
                 prepared.doc.insert(slot.name.clone(), value);
             }
         }
-        let more = call::recordings(call).len();
+        let more = call.linked_recordings().len();
         if more > 1 && self.settings.recording == Recordings::Link && target.slot("recording_url").is_some() {
             prepared.notes.push(format!("recording: only the first of {more} is linked"));
         }
@@ -206,12 +221,12 @@ impl<'h> Work<'h> {
         call: &cordboard_sdk::records::Call,
         notes: &mut Vec<String>,
     ) -> Result<Option<Person>, Fault> {
-        let Some(phone) = call::other(call).and_then(|party| party.number.clone()) else { return Ok(None) };
+        let Some(phone) = call.other().and_then(|party| party.number.clone()) else { return Ok(None) };
         // Between two of our own nobody is a customer.
-        if call::other(call).is_some_and(|party| party.agent.is_some()) {
+        if call.other().is_some_and(|party| party.agent.is_some()) {
             return Ok(None);
         }
-        let number = call::number(&phone).to_owned();
+        let number = phone.shown().to_owned();
         if let Some((person, said)) = self.people.get(&number) {
             notes.extend(said.clone());
             return Ok(person.clone());
@@ -226,14 +241,11 @@ impl<'h> Work<'h> {
     fn render_whatsapp(&mut self, target: &Target, prepared: &mut Prepared) -> Result<(), Fault> {
         let change = prepared.change;
         let session = Some(prepared.session.clone()).filter(|_| prepared.kind != Kind::Session);
-        let (conversation, contacts) = match &change.item {
-            Item::Message(message) => (
-                whatsapp::conversation_of(message, &prepared.session),
-                whatsapp::contacts_of(message, &prepared.session),
-            ),
-            Item::Conversation(conversation) => (None, conversation.contact.clone().into_iter().collect()),
-            _ => (None, vec![]),
+        let conversation = match &change.item {
+            Item::Message(message) => whatsapp::conversation_of(message, &prepared.session),
+            _ => None,
         };
+        let contacts = whatsapp::contacts(&change.item, &prepared.session);
         let mut parent = |kind: Kind, holds: &str, id: Option<&str>| match (target.slot(holds), id) {
             (Some(_), Some(id)) => self.parent(kind, id, &prepared.session),
             _ => Ok(None),
@@ -244,7 +256,7 @@ impl<'h> Work<'h> {
             Some(_) if !contacts.is_empty() => self.contact_among(&contacts)?,
             _ => None,
         };
-        let timed = target.slot("timestamp").is_some_and(|slot| prepared.memo.fields.contains_key(&slot.name));
+        let timed = target.slot("timestamp").is_some_and(|slot| prepared.memo.fields.knows(&slot.name));
         let now = (!timed).then(|| self.host.now());
         let rendering =
             whatsapp::Rendering { id: &change.subject.id, key: &prepared.key, session, conversation, contact, now };
@@ -263,7 +275,7 @@ impl<'h> Work<'h> {
         let doc = std::mem::take(&mut prepared.doc);
         for (field, value) in &doc {
             // What was wanted is remembered, not what became of it: it is not tried again with every change.
-            prepared.memo.wrote(field, value);
+            prepared.memo.fields.wrote(field, value);
         }
         if let Some(person) = &prepared.person {
             prepared.memo.person = Some(person.linked.clone());
@@ -300,6 +312,10 @@ impl<'h> Work<'h> {
         }
         Ok(())
     }
+}
+
+fn all<'r, 'c>(ready: &'r mut [(usize, Prepared<'c>)]) -> Vec<&'r mut Prepared<'c>> {
+    ready.iter_mut().map(|(_, prepared)| prepared).collect()
 }
 
 fn fault_is_lasting(said: &crate::refusal::Said) -> bool {

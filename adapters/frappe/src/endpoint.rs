@@ -1,4 +1,4 @@
-//! What the site sends: a document that is to be sent as a message, and the question what the site needs to be set up.
+//! What the site sends: a document that is to be sent as a message.
 //!
 //! Nothing is asked of anybody here: the site gives up after five seconds, and what it gave up is lost.
 
@@ -13,8 +13,6 @@ use md5::{Digest, Md5};
 use sha2::Sha256;
 
 use crate::preset::Kind;
-use crate::provision::{self, Order};
-use crate::session;
 use crate::settings::Settings;
 use crate::status;
 use crate::whatsapp;
@@ -43,8 +41,8 @@ fn taken(host: &dyn Host, request: &Incoming) -> Result<Answer, Reply> {
     let settings: Settings =
         host.settings_as().map_err(|_| refusal(500, "the settings of this sink cannot be read"))?;
     let path = request.path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-    if !matches!(path, "message" | "setup") {
-        return Err(refusal(404, "there are `message` and `setup` here"));
+    if path != "message" {
+        return Err(refusal(404, "there is `message` here"));
     }
     if request.method != "POST" {
         return Err(refusal(405, "only POST is taken here"));
@@ -54,10 +52,7 @@ fn taken(host: &dyn Host, request: &Incoming) -> Result<Answer, Reply> {
         Ok(Value::Object(body)) => body,
         _ => return Err(refusal(422, "the body is no JSON object")),
     };
-    match path {
-        "setup" => Ok(setup(host, &settings, &body).into()),
-        _ => message(&settings, &body),
-    }
+    message(&settings, &body)
 }
 
 /// The signature is over the bytes as they came. There is no time in it: what was sent once is known by its document.
@@ -87,12 +82,13 @@ fn message(settings: &Settings, body: &Map<String, Value>) -> Result<Answer, Rep
         return ignored("the document is not outgoing");
     }
     // The hub's own writing comes back as a webhook too.
-    if !text(body, &["message_key", "message_id"])?.is_empty() {
+    let again = text(body, &["again"])?;
+    if again.is_empty() && !text(body, &["message_key", "message_id"])?.is_empty() {
         return ignored("the document has been sent: it has the id of a message");
     }
     let state = text(body, &["status"])?;
     let waiting = status::words(settings, Kind::Message, "queued");
-    if !state.is_empty() && !waiting.iter().any(|word| word.eq_ignore_ascii_case(&state)) {
+    if again.is_empty() && !state.is_empty() && !waiting.iter().any(|word| word.eq_ignore_ascii_case(&state)) {
         return ignored("the document does not wait to be sent");
     }
     let named = text(body, &["doctype"])?;
@@ -127,11 +123,11 @@ fn message(settings: &Settings, body: &Map<String, Value>) -> Result<Answer, Rep
     if !quotes.is_empty() {
         arguments["quotes"] = json!(quotes);
     }
-    let id = command_id(&doctype, &name, &text(body, &["again"])?);
+    let id = command_id(&doctype, &name, &again);
     let command =
         Command { id: id.clone(), name: "message.send".into(), agent: None, arguments: arguments.to_string() };
     let response = Reply::json(202, &json!({ "command": id }));
-    Ok(Answer { response, observations: vec![], commands: vec![command] })
+    Ok(Answer { commands: vec![command], ..response.into() })
 }
 
 /// The same document is the same command, however often the site says it. `again` is for those who mean it.
@@ -183,15 +179,6 @@ fn media(settings: &Settings, body: &Map<String, Value>) -> Result<Option<Value>
         }
     }
     Ok(Some(media))
-}
-
-/// What the site needs, for a command of the hub to show and to carry out.
-fn setup(host: &dyn Host, settings: &Settings, body: &Map<String, Value>) -> Reply {
-    let known = session::of(host, settings).ok().map(|(_, known)| known);
-    let word = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
-    let order = Order { endpoint: word("endpoint"), user: word("user"), role: word("role") };
-    let steps = provision::plan(settings, known.as_ref(), &order);
-    Reply::json(200, &json!({ "site": settings.site(), "steps": steps }))
 }
 
 /// The first of these members that says something; numbers are names as well.

@@ -1,13 +1,12 @@
 //! Recordings and files of messages as private files of their document: fetched, uploaded once, and pointed to.
 
+use cordboard_sdk::crm;
 use cordboard_sdk::records::Item;
 use cordboard_sdk::serde_json::json;
 use cordboard_sdk::vocabulary::Failure;
 
 use crate::api::{Row, text};
-use crate::call;
 use crate::deliver::{Prepared, Work};
-use crate::memo;
 use crate::refusal::Fault;
 use crate::settings::{Media, Recordings};
 
@@ -58,7 +57,7 @@ impl Work<'_> {
     fn wanted(&self, item: &Item) -> (Vec<Wanted>, Option<&'static str>) {
         match item {
             Item::Call(call) if self.settings.recording != Recordings::Link => {
-                let recordings = call::recordings(call).into_iter().filter_map(|it| {
+                let recordings = call.linked_recordings().into_iter().filter_map(|it| {
                     let (id, url) = (it.id.clone(), it.url.clone()?);
                     Some(Wanted { id, url, media_type: it.media_type.clone(), file_name: None })
                 });
@@ -150,7 +149,7 @@ fn file_name(key: &str, file: &Wanted) -> String {
         });
     let safe = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };
     let start: String = key.chars().map(safe).take(80).collect();
-    format!("{start}-{}.{ending}", &memo::short(&file.id)[..8])
+    format!("{start}-{}.{ending}", &crm::short(&file.id)[..8])
 }
 
 #[cfg(test)]
@@ -165,7 +164,7 @@ mod tests {
             media_type: kind.map(Into::into),
             file_name: name.map(Into::into),
         };
-        let hash = &memo::short("r1")[..8];
+        let hash = &crm::short("r1")[..8];
         assert_eq!(file_name("5f1c", &file("https://p.test/b.WAV?sig=1", None, None)), format!("5f1c-{hash}.wav"));
         assert_eq!(
             file_name("a/b:c", &file("https://p.test/x.php", Some("audio/mpeg"), None)),

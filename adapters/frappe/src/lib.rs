@@ -7,7 +7,7 @@
 //!
 //! From the ground up: `clock`, `key`, `text`, `memo`, `meta` know no site; `settings`, `preset`, `field`, `status` say
 //! what goes where; `refusal` and `api` speak to the site; `known` and `session` learn it; `person`, `call`, `whatsapp`
-//! decide what is written; `deliver`, `write`, `parent`, `file`, `popup`, `counters` write it; `provision` says what a site needs
+//! decide what is written; `deliver`, `write`, `parent`, `file`, `popup`, `counters` write it; `provision` makes what a site needs
 //! beforehand, and `endpoint` takes what a site sends.
 
 mod api;
@@ -26,7 +26,7 @@ mod parent;
 mod person;
 mod popup;
 mod preset;
-pub mod provision;
+mod provision;
 mod refusal;
 mod session;
 pub mod settings;
@@ -80,6 +80,16 @@ impl Grants for Frappe {
     }
 }
 
+impl Setup for Frappe {
+    fn plan(host: &dyn Host, endpoint: Option<String>) -> Result<Vec<Step>, Failure> {
+        provision::plan(host, endpoint.as_deref())
+    }
+
+    fn make(host: &dyn Host, step: Step) -> Result<Option<String>, Failure> {
+        provision::make(host, &step)
+    }
+}
+
 impl Endpoint for Frappe {
     fn handle(host: &dyn Host, request: Incoming) -> Answer {
         endpoint::handle(host, &request)
@@ -104,4 +114,4 @@ fn matched(settings: &settings::Settings, found: person::Found) -> Match {
     }
 }
 
-cordboard_sdk::export!(Frappe: about, sink, directory, grants, endpoint);
+cordboard_sdk::export!(Frappe: about, sink, directory, grants, setup, endpoint);

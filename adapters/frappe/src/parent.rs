@@ -1,11 +1,14 @@
 //! What documents link to: sessions and conversations that are made when a child comes first, contacts that are looked
 //! for, and links that lead nowhere.
 
+use std::collections::HashMap;
+
+use cordboard_sdk::abilities::Change;
 use cordboard_sdk::records::{Conversation, Item, Session};
 use cordboard_sdk::serde_json::{Value, json};
 
 use crate::api::{Row, name_of, text};
-use crate::deliver::{Prepared, Work, among};
+use crate::deliver::{Prepared, Work};
 use crate::key;
 use crate::known::Target;
 use crate::preset::Kind;
@@ -157,23 +160,63 @@ impl Work<'_> {
         Ok(Some(name))
     }
 
+    /// Looks for the contacts of a batch at once.
+    pub(crate) fn know_contacts<'c>(
+        &mut self,
+        kind: Kind,
+        changes: impl Iterator<Item = &'c Change>,
+    ) -> Result<(), Fault> {
+        if self.known.targets.get(&kind).is_none_or(|target| target.slot("contact").is_none()) {
+            return Ok(());
+        }
+        let ids =
+            |change: &Change| whatsapp::contacts(&change.item, &whatsapp::session_of(&change.subject, &change.item));
+        let mut asked: Vec<Vec<String>> = changes.map(ids).filter(|ids| !ids.is_empty()).collect();
+        asked.retain(|ids| !self.parents.contains_key(&(Kind::Contact, ids[0].clone())));
+        asked.sort();
+        asked.dedup();
+        if asked.len() > 1 { self.look_for_contacts(&asked) } else { Ok(()) }
+    }
+
     /// The contact's document among several ids that it may be known by; none is made for a message.
     pub(crate) fn contact_among(&mut self, ids: &[String]) -> Result<Option<String>, Fault> {
-        let Some(target) = self.known.targets.get(&Kind::Contact).cloned() else { return Ok(None) };
-        let Some(slot) = target.slot(Kind::Contact.key()).cloned() else { return Ok(None) };
         let place = (Kind::Contact, ids[0].clone());
-        if let Some(known) = self.parents.get(&place) {
-            return Ok(known.clone());
+        if !self.parents.contains_key(&place) {
+            self.look_for_contacts(&[ids.to_vec()])?;
         }
-        let keys: Vec<String> = ids.iter().map(|id| key::exact(id)).collect();
-        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-        let name = match self.api.list(&target.doctype, &among(&slot.name, &keys), &["name", &slot.name], 0) {
-            Ok(rows) => keys.iter().find_map(|key| rows.iter().find(|row| text(row, &slot.name) == *key)).map(name_of),
+        Ok(self.parents.get(&place).cloned().flatten())
+    }
+
+    fn look_for_contacts(&mut self, asked: &[Vec<String>]) -> Result<(), Fault> {
+        let Some(target) = self.known.targets.get(&Kind::Contact).cloned() else { return Ok(()) };
+        let Some(slot) = target.slot(Kind::Contact.key()).cloned() else { return Ok(()) };
+        let keys: Vec<String> = asked.iter().flatten().map(|id| key::exact(id)).collect();
+        let mut fields = vec!["name", slot.name.as_str()];
+        let mut any = vec![json!([slot.name, "in", keys])];
+        // A contact that was first known by another id has this one in its `jid`.
+        let jid = target.slot("jid").map(|slot| slot.name.clone());
+        if let Some(jid) = &jid {
+            fields.push(jid);
+            any.push(json!([jid, "in", asked.iter().flatten().map(|id| whatsapp::bare(id)).collect::<Vec<_>>()]));
+        }
+        let rows = match self.api.list_any(&target.doctype, &json!(any), &fields, 0) {
+            Ok(rows) => rows,
             // Who may not see contacts links to none.
-            Err(fault) if fault.is_denied() => None,
+            Err(fault) if fault.is_denied() => vec![],
             Err(fault) => return Err(fault),
         };
-        self.parents.insert(place, name.clone());
-        Ok(name)
+        let mut names: HashMap<String, String> = HashMap::new();
+        for row in &rows {
+            let key = text(row, &slot.name);
+            names.insert(key.to_owned(), name_of(row));
+            if let (Some(session), Some(jid)) = (whatsapp::prefix(key), &jid) {
+                names.entry(format!("{session}:{}", text(row, jid))).or_insert_with(|| name_of(row));
+            }
+        }
+        for ids in asked {
+            let name = ids.iter().find_map(|id| names.get(&key::exact(id)).cloned());
+            self.parents.insert((Kind::Contact, ids[0].clone()), name);
+        }
+        Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use cordboard_sdk::records::{Call, CallPhase, Direction, Item};
 use cordboard_sdk::serde_json::json;
-use cordboard_sdk::vocabulary::{Agent, Failure};
+use cordboard_sdk::vocabulary::{Agent, Failure, Phone};
 
 use crate::api::Row;
 use crate::call;
@@ -19,7 +19,7 @@ impl Work<'_> {
     /// said, and is no failure, for by the next try nothing rings any more.
     pub(crate) fn show(&self, prepared: &mut Prepared, name: &str) {
         let Item::Call(call) = &prepared.change.item else { return };
-        let inbound = !matches!(call::direction(call), Some(Direction::Outbound | Direction::Internal));
+        let inbound = !matches!(call.way(), Some(Direction::Outbound | Direction::Internal));
         if self.settings.popup == Popup::Off || call.phase != Some(CallPhase::Ringing) || !inbound {
             return;
         }
@@ -89,7 +89,7 @@ impl Work<'_> {
     fn by_exotel(&self, prepared: &Prepared, call: &Call, user: &str) -> Result<(), Fault> {
         let number = |party: &Option<cordboard_sdk::vocabulary::Party>| {
             let party = party.as_ref().and_then(|party| party.number.as_ref());
-            party.map(call::number).unwrap_or_default().to_owned()
+            party.map(Phone::shown).unwrap_or_default().to_owned()
         };
         let (from, to) = (number(&call.caller), number(&call.callee));
         let told = json!({
@@ -104,7 +104,7 @@ impl Work<'_> {
         let linked = prepared.person.as_ref().map(|person| person.linked.title.clone());
         let party = call.caller.as_ref();
         let name = party.and_then(|party| party.name.clone()).filter(|name| !name.trim().is_empty());
-        let number = party.and_then(|party| party.number.as_ref()).map(|number| call::number(number).to_owned());
+        let number = party.and_then(|party| party.number.as_ref()).map(|number| number.shown().to_owned());
         let who = linked.filter(|name| !name.is_empty()).or(name).or(number);
         text::line("who", &who.unwrap_or_else(|| "a withheld number".into()), 80, &mut Vec::new())
     }

@@ -96,10 +96,7 @@ impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Said(said) => meant(&said),
-            // The server may still be at it: a look-up at once would miss what it is about to store.
-            Fault::Silent { failure: Failure::Retryable(retryable), uncertain: true } => {
-                Failure::Retryable(Retryable { after: Some(retryable.after.unwrap_or(0).max(5000)), ..retryable })
-            }
+            Fault::Silent { failure, uncertain: true } => failure.uncertain(),
             Fault::Silent { failure, .. } => failure,
         }
     }
@@ -302,17 +299,6 @@ fn excerpt(answer: &Response) -> String {
 mod tests {
     use super::*;
 
-    fn class(failure: &Failure) -> &'static str {
-        match failure {
-            Failure::Retryable(_) => "retryable",
-            Failure::RateLimited(_) => "rate-limited",
-            Failure::Unauthorized(_) => "unauthorized",
-            Failure::Rejected(_) => "rejected",
-            Failure::Misconfigured(_) => "misconfigured",
-            Failure::Other(_) => "other",
-        }
-    }
-
     fn answer(status: u16, body: &str) -> Response {
         Response { status, body: body.as_bytes().to_vec(), ..Response::default() }
     }
@@ -356,7 +342,7 @@ mod tests {
             let fault = result(operation, &answer(status, &body), true).unwrap_err();
             assert_eq!(fault.kind(), kind);
             let failure = Failure::from(fault);
-            assert_eq!(class(&failure), expected, "{operation} {status} {kind}");
+            assert_eq!(failure.word(), expected, "{operation} {status} {kind}");
             assert!(!failure.why().contains("Traceback"), "{failure:?}");
             assert!(kind.contains("Requests") || kind.contains("Limit") || failure.why().contains(kind));
         }
@@ -386,7 +372,7 @@ mod tests {
         ] {
             let fault = result("create X", &answer(status, body), true).unwrap_err();
             let given = matches!(fault, Fault::Silent { uncertain: true, .. });
-            assert_eq!((class(&Failure::from(fault)), given), (expected, uncertain), "{status} {body}");
+            assert_eq!((Failure::from(fault).word(), given), (expected, uncertain), "{status} {body}");
             let read = result("list X", &answer(status, body), false);
             assert!(!matches!(read, Err(Fault::Silent { uncertain: true, .. })));
         }
@@ -397,7 +383,7 @@ mod tests {
         let body = r#"{"exception":"frappe.exceptions.DuplicateEntryError: ('X', 'a')"}"#;
         assert!(result("create X", &answer(409, body), true).unwrap_err().is_duplicate());
         let body = r#"{"exception":"pymysql.err.OperationalError: (2006, 'MySQL server has gone away')"}"#;
-        assert_eq!(class(&result("list X", &answer(500, body), false).unwrap_err().into()), "retryable");
+        assert_eq!(Failure::from(result("list X", &answer(500, body), false).unwrap_err()).word(), "retryable");
     }
 
     #[test]
@@ -407,7 +393,7 @@ mod tests {
         let why = Failure::from(fault).why().to_owned();
         assert!(why.contains("No permission for … & more"), "{why}");
         let dead = r#"{"exc_type":"PermissionError","session_expired":1}"#;
-        assert_eq!(class(&result("list X", &answer(403, dead), false).unwrap_err().into()), "unauthorized");
+        assert_eq!(Failure::from(result("list X", &answer(403, dead), false).unwrap_err()).word(), "unauthorized");
     }
 
     #[test]

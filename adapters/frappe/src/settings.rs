@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cordboard_sdk::serde_json;
+use cordboard_sdk::crm;
 use cordboard_sdk::vocabulary::Failure;
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +46,8 @@ pub struct Settings {
     pub popup: Popup,
     pub exotel_key: Option<String>,
     pub counters: bool,
+    pub role: String,
+    pub bot: Option<String>,
     pub webhook_secret: Option<String>,
     pub webhook_secret_before: Option<String>,
     pub call_id: CallId,
@@ -172,6 +174,8 @@ impl Default for Settings {
             popup: Popup::Off,
             exotel_key: None,
             counters: true,
+            role: "Hub Integration".into(),
+            bot: None,
             webhook_secret: None,
             webhook_secret_before: None,
             call_id: CallId::Id,
@@ -224,6 +228,11 @@ impl Settings {
         .collect()
     }
 
+    /// The role of the hub's user.
+    pub fn role(&self) -> &str {
+        self.role.trim()
+    }
+
     /// A text by kind of record and name.
     pub fn word<'s>(map: &'s ByKind, kind: &str, name: &str) -> Option<&'s str> {
         map.get(kind)?.get(name).map(String::as_str)
@@ -231,7 +240,7 @@ impl Settings {
 
     /// Changes when anything is set differently: what was learnt under other settings is not used.
     pub fn stamp(&self) -> String {
-        crate::memo::short(&serde_json::to_string(self).unwrap_or_default())
+        crm::stamp(self)
     }
 }
 

@@ -1,12 +1,11 @@
 //! Sessions, contacts, conversations and messages as the values of their DocTypes.
 
 use cordboard_sdk::records::{
-    Contact, Conversation, Correspondent, Direction, Identity, Item, Message, Origin, Session,
+    Contact, Conversation, Correspondent, Direction, Identity, Item, Message, MessageStatus, Origin, Session,
 };
 use cordboard_sdk::serde_json::json;
-use cordboard_sdk::vocabulary::{Attributes, Instant, Subject};
+use cordboard_sdk::vocabulary::{Attributes, Instant, Phone, Subject};
 
-use crate::call::number;
 use crate::field::{Given, Slot};
 use crate::preset::Kind;
 use crate::settings::Settings;
@@ -74,6 +73,17 @@ pub fn command(message: &Message) -> Option<&str> {
     attribute(&message.attributes, &COMMAND)
 }
 
+/// Whether the message itself is known, and not only what became of it.
+pub fn shows(message: &Message) -> bool {
+    let Message { kind, text, media, location, cards, poll, .. } = message;
+    kind.is_some() || text.is_some() || location.is_some() || poll.is_some() || !media.is_empty() || !cards.is_empty()
+}
+
+/// Whether the channel has never taken it: a command that was refused.
+pub fn unsent(message: &Message) -> bool {
+    message.status == Some(MessageStatus::Failed) && message.sent_at.is_none() && command(message).is_some()
+}
+
 /// The conversation that a message belongs to; of a message without one, the other side's.
 pub fn conversation_of(message: &Message, session: &str) -> Option<String> {
     message.conversation.clone().or_else(|| {
@@ -82,8 +92,17 @@ pub fn conversation_of(message: &Message, session: &str) -> Option<String> {
     })
 }
 
+/// What the contact that a record belongs to may be known by.
+pub fn contacts(item: &Item, session: &str) -> Vec<String> {
+    match item {
+        Item::Message(message) => contacts_of(message, session),
+        Item::Conversation(conversation) => conversation.contact.iter().cloned().collect(),
+        _ => vec![],
+    }
+}
+
 /// What the other side of a message may be known by as a contact.
-pub fn contacts_of(message: &Message, session: &str) -> Vec<String> {
+fn contacts_of(message: &Message, session: &str) -> Vec<String> {
     let ids = other(message).map(|other| other.ids.as_slice()).unwrap_or_default();
     let ids = ids.iter().filter(|id| matches!(id.scheme.as_str(), "jid" | "lid"));
     ids.flat_map(|id| [format!("{session}:{}", id.value), id.value.clone()]).collect()
@@ -113,7 +132,7 @@ fn phone_of(ids: &[Identity]) -> Option<String> {
 
 fn number_of(side: Option<&Correspondent>) -> Option<String> {
     let side = side?;
-    let number = side.number.as_ref().map(number).filter(|text| !text.is_empty()).map(str::to_owned);
+    let number = side.number.as_ref().map(Phone::shown).filter(|text| !text.is_empty()).map(str::to_owned);
     number.or_else(|| phone_of(&side.ids))
 }
 
@@ -142,7 +161,7 @@ impl Rendering<'_> {
             "session_name" => Given::Text(session.name.clone().unwrap_or_else(|| self.id.to_owned())),
             "session_status" => Given::Words(status::words(settings, Kind::Session, state?)),
             "connected" => Given::Flag(state? == "connected"),
-            "phone_number" => Given::Phone(number(session.number.as_ref()?).to_owned()),
+            "phone_number" => Given::Phone(session.number.as_ref()?.shown().to_owned()),
             "reason" => Given::Text(session.reason.clone()?),
             "since" => Given::Moment(session.since?),
             _ => return None,
@@ -151,7 +170,7 @@ impl Rendering<'_> {
 
     fn contact(&self, contact: &Contact, slot: &Slot) -> Option<Given> {
         let names = [&contact.name, &contact.verified_name, &contact.push_name];
-        let number = contact.numbers.first().map(number).filter(|text| !text.is_empty()).map(str::to_owned);
+        let number = contact.numbers.first().map(Phone::shown).filter(|text| !text.is_empty()).map(str::to_owned);
         Some(match slot.holds.as_str() {
             "jid" => Given::Text(self.jid(&contact.ids)?),
             "lid" => Given::Text(scheme(&contact.ids, "lid")?.to_owned()),

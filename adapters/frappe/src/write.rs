@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use cordboard_sdk::records::{Direction, Item, Message, Origin};
+use cordboard_sdk::records::{Direction, Item};
 use cordboard_sdk::serde_json::{Value, json};
 use cordboard_sdk::vocabulary::Failure;
 
@@ -18,7 +18,10 @@ use crate::whatsapp;
 const AT_ONCE: usize = 200;
 
 /// Messages waiting to be sent that are looked at to find the one which was sent.
-const WAITING: usize = 50;
+const WAITING: usize = 200;
+
+/// Milliseconds that the site's clock may be ahead of the source's.
+const SKEW: u64 = 60_000;
 
 impl Work<'_> {
     /// Makes all new documents of a kind in one go. What cannot be made so is left to be written one by one.
@@ -26,7 +29,7 @@ impl Work<'_> {
         let Some(target) = self.known.targets.get(&kind).cloned().filter(|target| target.sure) else { return Ok(()) };
         let Some(key) = target.slot(kind.key()).cloned() else { return Ok(()) };
         let mut fresh: Vec<&mut Prepared> =
-            prepared.into_iter().filter(|prepared| prepared.name.is_none() && !awaited(prepared)).collect();
+            prepared.into_iter().filter(|prepared| prepared.name.is_none() && prepared.asked.is_none()).collect();
         if fresh.len() < 2 {
             return Ok(());
         }
@@ -72,7 +75,7 @@ impl Work<'_> {
             let changed: Row = prepared
                 .doc
                 .iter()
-                .filter(|(field, value)| !prepared.memo.has(field, value))
+                .filter(|(field, value)| !prepared.memo.fields.has(field, value))
                 .map(|(field, value)| (field.clone(), value.clone()))
                 .collect();
             if changed.is_empty() {
@@ -87,8 +90,23 @@ impl Work<'_> {
             prepared.memo.fields.clear();
             prepared.name = None;
         }
-        if prepared.name.is_none() {
-            prepared.name = self.waiting(&target, prepared)?;
+        if let Some(name) = prepared.asked.clone().filter(|_| prepared.name.is_none()) {
+            if let Item::Message(message) = &prepared.change.item
+                && whatsapp::unsent(message)
+            {
+                // It never was a message: the document may be sent again.
+                let ids = ["message_key", "message_id"].map(|holds| target.slot(holds).map(|slot| slot.name.clone()));
+                ids.into_iter().flatten().for_each(|id| drop(prepared.doc.remove(&id)));
+            }
+            match self.reconcile(&target, &name, prepared) {
+                Err(fault) if fault.is_gone() => {}
+                result => {
+                    if result.is_ok() {
+                        self.grew(prepared);
+                    }
+                    return result.map(|()| name);
+                }
+            }
         }
         if let Some(name) = prepared.name.clone() {
             match self.reconcile(&target, &name, prepared) {
@@ -150,7 +168,7 @@ impl Work<'_> {
     /// Changes what differs in a document that is there, whoever has written it.
     fn reconcile(&mut self, target: &Target, name: &str, prepared: &mut Prepared) -> Result<(), Fault> {
         let stored = self.api.get(&target.doctype, name)?;
-        if let Some(slot) = target.slot(prepared.kind.key()) {
+        if let Some(slot) = target.slot(prepared.kind.key()).filter(|_| prepared.asked.is_none()) {
             let there = text(&stored, &slot.name);
             // Names ignore case and accents: what answers may be another's.
             if !there.is_empty() && there != prepared.key {
@@ -211,39 +229,50 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// The document by which somebody in Frappe asked for this message to be sent: by the command that sent it, else by
-    /// its text among those that still wait in the same conversation, the oldest first.
-    fn waiting(&self, target: &Target, prepared: &Prepared) -> Result<Option<String>, Fault> {
-        let Item::Message(message) = &prepared.change.item else { return Ok(None) };
-        if !awaited(prepared) {
-            return Ok(None);
+    /// Finds the documents by which somebody in Frappe asked for these messages to be sent: by the command that sent it,
+    /// else by its text among those that still wait in the same conversation, the oldest first.
+    pub(crate) fn find_asked(&self, prepared: Vec<&mut Prepared>) -> Result<(), Failure> {
+        let Some(target) = self.known.targets.get(&Kind::Message) else { return Ok(()) };
+        let mut ours: Vec<&mut Prepared> = prepared.into_iter().filter(|prepared| may_be_asked_for(prepared)).collect();
+        for prepared in &mut ours {
+            let Item::Message(message) = &prepared.change.item else { continue };
+            prepared.asked = whatsapp::command(message).and_then(|id| document_of(id, &target.doctype));
         }
+        ours.retain(|prepared| prepared.asked.is_none());
         let field = |holds: &str| target.slot(holds).map(|slot| slot.name.as_str());
-        let Some(key) = field("message_key") else { return Ok(None) };
-        let by_command = whatsapp::command(message).and_then(|id| document_of(id, &target.doctype));
-        let (Some(conversation), Some(direction), Some(state), Some(content)) =
-            (field("conversation"), field("message_direction"), field("message_status"), field("content"))
-        else {
-            return Ok(by_command);
+        let (Some(key), Some(conversation), Some(direction), Some(state), Some(content)) = (
+            field("message_key"),
+            field("conversation"),
+            field("message_direction"),
+            field("message_status"),
+            field("content"),
+        ) else {
+            return Ok(());
         };
-        if by_command.is_some() {
-            return Ok(by_command);
+        if ours.is_empty() {
+            return Ok(());
         }
-        let (Some(chat), Some(words)) = (prepared.doc.get(conversation), message.text.as_deref()) else {
-            return Ok(None);
-        };
         let pending = status::words(&self.settings, Kind::Message, "queued");
-        let filters = json!([
-            [conversation, "=", chat],
-            [direction, "=", "Outgoing"],
-            [state, "in", pending],
-            [key, "is", "not set"],
-        ]);
-        let rows = self.api.list(&target.doctype, &filters, &["name", content, key, "creation"], WAITING)?;
-        let mut fitting: Vec<&Row> =
-            rows.iter().filter(|row| text(row, key).is_empty() && text(row, content).trim() == words.trim()).collect();
-        fitting.sort_by_key(|row| text(row, "creation"));
-        Ok(fitting.first().map(|row| name_of(row)))
+        let filters = json!([[direction, "=", "Outgoing"], [state, "in", pending], [key, "is", "not set"]]);
+        let fields = ["name", conversation, content, key, "creation"];
+        let mut waiting = self.api.list(&target.doctype, &filters, &fields, WAITING).map_err(Failure::from)?;
+        waiting.retain(|row| text(row, key).is_empty());
+        waiting.sort_by(|one, other| text(one, "creation").cmp(text(other, "creation")));
+        for prepared in ours {
+            let Item::Message(message) = &prepared.change.item else { continue };
+            let (Some(chat), Some(words)) = (prepared.doc.get(conversation), message.text.as_deref()) else { continue };
+            // What was sent before somebody asked for it is another one.
+            let until = message.sent_at.map(|at| self.zone.datetime(at + SKEW));
+            let fits = |row: &Row| {
+                row.get(conversation) == Some(chat)
+                    && text(row, content).trim() == words.trim()
+                    && until.as_deref().is_none_or(|until| text(row, "creation") <= until)
+            };
+            if let Some(at) = waiting.iter().position(fits) {
+                prepared.asked = Some(name_of(&waiting.remove(at)));
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn with_constants(&self, kind: Kind, doc: &Row) -> Row {
@@ -277,10 +306,9 @@ fn document_of(command: &str, doctype: &str) -> Option<String> {
     ((before.is_empty() || before.ends_with(':')) && !name.is_empty()).then(|| name.to_owned())
 }
 
-/// Whether somebody in Frappe may have asked for it: ours, as it happened, and not written before.
-fn awaited(prepared: &Prepared) -> bool {
-    matches!(&prepared.change.item, Item::Message(Message { direction: Some(Direction::Outbound), origin, .. })
-        if *origin != Some(Origin::Historic))
+/// Whether somebody in Frappe may have asked for it: ours, and not written before.
+fn may_be_asked_for(prepared: &Prepared) -> bool {
+    matches!(&prepared.change.item, Item::Message(message) if message.direction == Some(Direction::Outbound))
         && prepared.name.is_none()
 }
 

@@ -197,7 +197,7 @@ fn what_was_asked_for_in_frappe_gets_its_result() {
         let mut row = doc.as_object().unwrap().clone();
         row.extend([
             ("name".to_owned(), json!(format!("doc{n}"))),
-            ("creation".to_owned(), json!(format!("2026-03-05 12:00:0{n}"))),
+            ("creation".to_owned(), json!(format!("2026-03-05 11:10:0{n}"))),
         ]);
         state.docs.get_mut("Hub WhatsApp Message").unwrap().push(row);
     };
@@ -223,6 +223,12 @@ fn what_was_asked_for_in_frappe_gets_its_result() {
     let of = |n: usize, field: &str| docs[n][field].as_str().unwrap().to_owned();
     assert_eq!((of(1, "status"), of(2, "status"), of(3, "status")), ("Sent".into(), "Read".into(), "Sent".into()));
     assert_eq!((of(2, "message_id"), of(3, "message_id")), ("3EB0C2".into(), "3EB0C3".into()));
+    // What was sent before anybody asked for it is another one.
+    asked_for("typed before");
+    let early = Message { sent_at: Some(START - 3_600_000), ..outgoing("typed before", MessageStatus::Read) };
+    let receipt = site.one(&from_inbox("ventas-1:3EB0C0", early));
+    assert_ne!(receipt.external_id.as_deref(), Some("doc4"));
+    site.state().docs.get_mut("Hub WhatsApp Message").unwrap().truncate(4);
     // What was typed on the telephone is a document of its own.
     site.one(&from_inbox("ventas-1:3EB0C4", outgoing("typed elsewhere", MessageStatus::Sent)));
     assert_eq!(site.docs("Hub WhatsApp Message").len(), 5);
@@ -414,4 +420,42 @@ fn a_lost_memo_changes_nothing() {
     let before: Value = json!(site.docs("Hub WhatsApp Message"));
     site.one(&again);
     assert_eq!(json!(site.docs("Hub WhatsApp Message")), before);
+}
+
+#[test]
+fn a_refused_send_stands_on_its_document_and_can_be_tried_again() {
+    let site = Site::with(json!({}));
+    site.deliver(&everything());
+    let doc = json!({"name": "doc1", "session": "ventas-1", "conversation": CHAT, "direction": "Outgoing",
+        "status": "Pending", "content": "hola", "creation": "2026-03-05 11:10:00"});
+    site.put("Hub WhatsApp Message", doc);
+    let command = |number: &str| vec![("command".to_owned(), format!("crm:Hub WhatsApp Message/doc1{number}"))];
+    let failed = Message {
+        status: Some(MessageStatus::Failed),
+        sent_at: None,
+        error: Some("La sesión debe estar conectada".into()),
+        attributes: command(""),
+        ..outgoing("hola", MessageStatus::Failed)
+    };
+    let receipt = site.one(&from_inbox("ventas-1:command-0a", failed));
+    assert_eq!(receipt.external_id.as_deref(), Some("doc1"));
+    let of = |field: &str| site.docs("Hub WhatsApp Message")[1].get(field).cloned().unwrap_or_default();
+    assert_eq!((of("status"), of("error")), (json!("Failed"), json!("La sesión debe estar conectada")));
+    assert_eq!((of("message_key"), of("message_id")), (Value::Null, Value::Null), "it never was a message");
+    let sent = Message { attributes: command("#1"), ..outgoing("hola", MessageStatus::Sent) };
+    let receipt = site.one(&from_inbox("ventas-1:3EB0D1", sent));
+    assert_eq!(receipt.external_id.as_deref(), Some("doc1"));
+    assert_eq!((of("status"), of("message_id")), (json!("Sent"), json!("3EB0D1")));
+    assert_eq!(site.docs("Hub WhatsApp Message").len(), 2);
+}
+
+#[test]
+fn what_becomes_of_an_unknown_message_waits_for_it() {
+    let site = Site::with(json!({}));
+    let ticked = Message { kind: None, text: None, ..outgoing("", MessageStatus::Read) };
+    let change = from_inbox("ventas-1:3EB0E9", ticked);
+    assert!(matches!(site.deliver(std::slice::from_ref(&change))[0], Outcome::Skipped(_)));
+    assert!(site.docs("Hub WhatsApp Message").is_empty());
+    site.one(&from_inbox("ventas-1:3EB0E9", outgoing("now it is known", MessageStatus::Read)));
+    assert_eq!(site.only("Hub WhatsApp Message")["status"], "Read");
 }

@@ -1,6 +1,6 @@
 //! A call as the target module's fields.
 
-use cordboard_sdk::records::{Call, CallPhase, Direction, Recording};
+use cordboard_sdk::records::{Call, CallPhase, Direction};
 use cordboard_sdk::serde_json::{Value, json};
 use cordboard_sdk::vocabulary::{Instant, Party, Phone, Subject};
 use md5::{Digest, Md5};
@@ -21,19 +21,30 @@ const LONGEST: usize = 100;
 /// What stands for a number that is withheld; the field is mandatory.
 const WITHHELD: &str = "anonymous";
 
-/// What a call is known by in Vtiger. Always of letters that no query, column or collation changes; an id that has
-/// others, or is too long, ends in its hash.
-pub fn key(settings: &Settings, subject: &Subject) -> String {
-    let id = match settings.call_id {
-        CallId::Id => subject.id.clone(),
-        CallId::SourceAndId => format!("{}:{}", subject.source, subject.id),
-    };
-    let safe = |c: char| c.is_ascii_alphanumeric() || "._:@+=/#~-".contains(c);
-    if id.len() <= LONGEST && id.chars().all(safe) {
-        return id;
+/// What a call is known by in Vtiger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// Always of letters that no query, column or collation changes: an id that has others, or is too long, is cut and
+    /// ends in its hash.
+    pub text: String,
+    /// It is the call's id as it is.
+    pub whole: bool,
+}
+
+impl Key {
+    /// The key of a subject.
+    pub fn of(settings: &Settings, subject: &Subject) -> Self {
+        let id = match settings.call_id {
+            CallId::Id => subject.id.clone(),
+            CallId::SourceAndId => format!("{}:{}", subject.source, subject.id),
+        };
+        let safe = |c: char| c.is_ascii_alphanumeric() || "._:@+=/#~-".contains(c);
+        if id.len() <= LONGEST && id.chars().all(safe) {
+            return Self { text: id, whole: true };
+        }
+        let start: String = id.chars().filter(|c| safe(*c)).take(60).collect();
+        Self { text: format!("{start}~{}", hex::encode(Md5::digest(id.as_bytes()))), whole: false }
     }
-    let start: String = id.chars().filter(|c| safe(*c)).take(60).collect();
-    format!("{start}~{}", hex::encode(Md5::digest(id.as_bytes())))
 }
 
 /// A call and all that is needed to write it.
@@ -45,7 +56,7 @@ pub struct Rendering<'a> {
     /// The record.
     pub call: &'a Call,
     /// What it is known by.
-    pub key: &'a str,
+    pub key: &'a Key,
     /// Who is on the other side.
     pub person: Option<&'a Linked>,
     /// Whose call it is.
@@ -54,37 +65,9 @@ pub struct Rendering<'a> {
     pub now: Instant,
 }
 
-/// The number of the side that is not ours.
-pub fn other(call: &Call) -> Option<&Party> {
-    match direction(call) {
-        Some(Direction::Inbound) | None => call.caller.as_ref(),
-        Some(Direction::Outbound | Direction::Internal) => call.callee.as_ref(),
-    }
-}
-
-fn direction(call: &Call) -> Option<Direction> {
-    let ours = |party: &Option<Party>| party.as_ref().is_some_and(|party| party.agent.is_some());
-    call.direction.or(match (ours(&call.caller), ours(&call.callee)) {
-        (true, false) => Some(Direction::Outbound),
-        (false, true) => Some(Direction::Inbound),
-        _ => None,
-    })
-}
-
-/// The recordings that have a link, in a lasting order.
-pub fn recordings(call: &Call) -> Vec<&Recording> {
-    let mut all: Vec<&Recording> = call.recordings.iter().filter(|recording| recording.url.is_some()).collect();
-    all.sort_by(|a, b| a.id.cmp(&b.id));
-    all
-}
-
-fn number(phone: &Phone) -> &str {
-    phone.e164.as_deref().unwrap_or(&phone.raw)
-}
-
 fn side(party: &Party) -> Option<&str> {
     let agent = party.agent.as_ref().and_then(|agent| agent.extension.as_deref());
-    party.number.as_ref().map(number).or(agent).filter(|text| !text.trim().is_empty())
+    party.number.as_ref().map(Phone::shown).or(agent).filter(|text| !text.trim().is_empty())
 }
 
 impl Rendering<'_> {
@@ -96,20 +79,35 @@ impl Rendering<'_> {
                 element.insert(slot.name.clone(), value);
             }
         }
+        self.left_out(notes);
         element
+    }
+
+    /// What a person would miss and could not guess. Line, queue, waiting and holding have no field in the telephony log,
+    /// for any call: the README says so once, and not each receipt.
+    fn left_out(&self, notes: &mut Vec<String>) {
+        let written = self.call.notes.as_deref().is_some_and(|notes| !notes.trim().is_empty());
+        if written && self.known.slot("description").is_none() {
+            let module = &self.settings.module;
+            notes.push(format!("notes: left out, {module} has no field for them; name one in `fields.description`"));
+        }
+        if let Some(Slot { name, .. }) = self.known.slot("call_uuid").filter(|_| !self.key.whole) {
+            let key = &self.key.text;
+            notes.push(format!("{name}: the call's id is too long, or no query can hold it; it stands as {key}"));
+        }
     }
 
     fn value(&self, slot: &Slot, notes: &mut Vec<String>) -> Option<Value> {
         let call = self.call;
         let mut fit = |text: &str| json!(text::fitted(&slot.name, text, slot.width, false, notes));
         Some(match slot.holds.as_str() {
-            "call_uuid" => json!(self.key),
-            "direction" => json!(match direction(call)? {
+            "call_uuid" => json!(self.key.text),
+            "direction" => json!(match call.way()? {
                 Direction::Inbound => "inbound",
                 Direction::Outbound => "outbound",
                 Direction::Internal => "internal",
             }),
-            "status" => fit(&status::word(self.settings, status::state(call))),
+            "status" => fit(&status::word(self.settings, call.state())),
             "started" => json!(clock::datetime(self.start())),
             "ended" => json!(clock::datetime(self.end()?)),
             "start_date" => json!(clock::date(self.start())),
@@ -122,7 +120,7 @@ impl Rendering<'_> {
             "minutes" => json!(call.duration.or_else(|| self.lasted()).unwrap_or(0) % 3600 / 60),
             "from" => fit(call.caller.as_ref().and_then(side)?),
             "to" => fit(call.callee.as_ref().and_then(side)?),
-            "customer_number" => fit(other(call).and_then(side).unwrap_or(WITHHELD)),
+            "customer_number" => fit(call.other().and_then(side).unwrap_or(WITHHELD)),
             "recording_url" => self.recording(slot, notes)?,
             "system" => fit(call.system.as_deref()?),
             "gateway" => fit(&self.settings.gateway),
@@ -183,7 +181,7 @@ impl Rendering<'_> {
 
     /// A link that is cut opens nothing: it goes in whole, or not at all.
     fn recording(&self, slot: &Slot, notes: &mut Vec<String>) -> Option<Value> {
-        let all = recordings(self.call);
+        let all = self.call.linked_recordings();
         let first = all.first()?.url.as_deref()?;
         let width = slot.width.unwrap_or(255);
         let described = self.known.slot("description");
@@ -211,10 +209,10 @@ impl Rendering<'_> {
     }
 
     fn subject(&self) -> String {
-        let state = status::state(self.call);
-        let name = self.title(other(self.call));
+        let state = self.call.state();
+        let name = self.title(self.call.other());
         let missed = !matches!(state, "answered" | "in-progress" | "ringing" | "unknown");
-        match direction(self.call) {
+        match self.call.way() {
             Some(Direction::Outbound) if missed => format!("Outgoing call to {name}: {state}"),
             Some(Direction::Outbound) => format!("Outgoing call to {name}"),
             Some(Direction::Internal) => format!("Internal call to {name}"),
@@ -233,7 +231,7 @@ impl Rendering<'_> {
         if !sides.is_empty() {
             lines.push(sides.join(" → "));
         }
-        for (what, text) in [("Line", call.line.as_ref().map(number)), ("Queue", call.queue.as_deref())] {
+        for (what, text) in [("Line", call.line.as_ref().map(Phone::shown)), ("Queue", call.queue.as_deref())] {
             lines.extend(text.map(|text| format!("{what}: {text}")));
         }
         if let Some(agent) = &call.agent {
@@ -244,7 +242,7 @@ impl Rendering<'_> {
         for (what, seconds) in [("Talk", call.talk), ("Wait", call.wait), ("Hold", call.hold)] {
             lines.extend(seconds.map(|seconds| format!("{what}: {}:{:02}", seconds / 60, seconds % 60)));
         }
-        for recording in recordings(call) {
+        for recording in call.linked_recordings() {
             let link = recording.url.as_deref().unwrap_or_default();
             let link = text::link(link, usize::MAX).unwrap_or_else(|| link.to_owned());
             lines.push(format!("Recording: {link}"));
@@ -273,14 +271,15 @@ mod tests {
     #[test]
     fn keys_survive_query_column_and_collation() {
         let settings = Settings::default();
-        assert_eq!(key(&settings, &subject("5f1c2f0e-8a55")), "5f1c2f0e-8a55");
+        let key = |id: &str| Key::of(&settings, &subject(id));
+        assert_eq!(key("5f1c2f0e-8a55"), Key { text: "5f1c2f0e-8a55".into(), whole: true });
         let both = Settings { call_id: CallId::SourceAndId, ..Settings::default() };
-        assert_eq!(key(&both, &subject("1.2")), "pbx:1.2");
+        assert_eq!(Key::of(&both, &subject("1.2")), Key { text: "pbx:1.2".into(), whole: true });
         for strange in ["a'b", "a\\", "😀", "a b ", "<x>", &"x".repeat(101), &"x".repeat(255), "ä"] {
-            let key = key(&settings, &subject(strange));
-            assert!(key.len() <= LONGEST && key.contains('~'), "{key}");
-            assert!(key.chars().all(|c| c.is_ascii_graphic() && !"'\"\\<>&%".contains(c)), "{key}");
+            let Key { text, whole } = key(strange);
+            assert!(text.len() <= LONGEST && text.contains('~') && !whole, "{text}");
+            assert!(text.chars().all(|c| c.is_ascii_graphic() && !"'\"\\<>&%".contains(c)), "{text}");
         }
-        assert_ne!(key(&settings, &subject("a'b")), key(&settings, &subject("a\\b")));
+        assert_ne!(key("a'b"), key("a\\b"));
     }
 }

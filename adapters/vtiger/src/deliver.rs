@@ -9,11 +9,11 @@ use cordboard_sdk::serde_json::{Value, json};
 use cordboard_sdk::vocabulary::Failure;
 
 use crate::api::{Api, Row, field};
-use crate::call::{self, Rendering};
+use crate::call::{Key, Rendering};
+use crate::field::Slot;
 use crate::known::Known;
 use crate::memo::{Linked, Memo};
 use crate::owner::Owner;
-use crate::person;
 use crate::refusal::Fault;
 use crate::settings::Settings;
 use crate::text;
@@ -85,7 +85,7 @@ impl<'h> Work<'h> {
         let keys: Vec<String> = changes
             .iter()
             .filter(|change| matches!(change.item, Item::Call(_)) && self.external(change).is_none())
-            .map(|change| call::key(&self.settings, &change.subject))
+            .map(|change| Key::of(&self.settings, &change.subject).text)
             .collect();
         if keys.is_empty() { Ok(()) } else { self.find(&keys).map_err(Failure::from) }
     }
@@ -120,7 +120,7 @@ impl<'h> Work<'h> {
     }
 
     fn agree(&mut self, change: &Change, call: &Call) -> Result<Receipt, Fault> {
-        let key = call::key(&self.settings, &change.subject);
+        let key = Key::of(&self.settings, &change.subject);
         let mut memo = Memo::read(&change.memo, &self.settings.module);
         let mut notes = Vec::new();
         if memo.person.is_none() {
@@ -139,10 +139,10 @@ impl<'h> Work<'h> {
         let mut element = rendering.element(&mut notes);
         if call.started_at.is_none() {
             // A moment that was made up once is not made up again.
-            element.retain(|name, _| !memo.fields.contains_key(name) || !self.made_up(name, call));
+            element.retain(|name, _| !memo.fields.knows(name) || !self.made_up(name, call));
         }
-        let id = self.write(change, &key, &element, &owner, &mut memo, &mut notes)?;
-        self.attach(call, &key, &owner, change.attempt, &mut memo, &mut notes)?;
+        let id = self.write(change, &key.text, &element, &owner, &mut memo, &mut notes)?;
+        self.attach(call, &key.text, &owner, change.attempt, &mut memo, &mut notes)?;
         self.bury(change, &id, &mut memo)?;
         notes.dedup();
         let url = self.settings.page(&self.settings.module, &id);
@@ -156,8 +156,8 @@ impl<'h> Work<'h> {
     }
 
     fn person(&mut self, call: &Call, notes: &mut Vec<String>) -> Result<Option<Linked>, Fault> {
-        let Some(phone) = call::other(call).and_then(|party| party.number.as_ref()) else { return Ok(None) };
-        let Some(digits) = person::digits(phone) else { return Ok(None) };
+        let Some(phone) = call.other().and_then(|party| party.number.as_ref()) else { return Ok(None) };
+        let Some(digits) = phone.digits() else { return Ok(None) };
         if !self.people.contains_key(&digits) {
             let mut said = Vec::new();
             let found = self.known.person(&self.api, &self.settings, phone, &mut said)?;
@@ -181,7 +181,7 @@ impl<'h> Work<'h> {
         if let Some(id) = self.external(change) {
             let changed: Row = element
                 .iter()
-                .filter(|(name, value)| !memo.has(name, value))
+                .filter(|(name, value)| !memo.fields.has(name, value))
                 .map(|(n, v)| (n.clone(), v.clone()))
                 .collect();
             if changed.is_empty() {
@@ -199,10 +199,10 @@ impl<'h> Work<'h> {
                     result?;
                     // Of a text that people write in too, it is the own part that is remembered.
                     for (name, value) in element {
-                        memo.wrote(name, value);
+                        memo.fields.wrote(name, value);
                     }
                     if let Some(slot) = self.known.slot("description").filter(|_| edited) {
-                        memo.fields.insert(as_stored(&slot.name), EDITED.into());
+                        memo.fields.mark(&as_stored(&slot.name), EDITED);
                     }
                     return Ok(id);
                 }
@@ -233,12 +233,12 @@ impl<'h> Work<'h> {
         let Some(slot) = self.known.slot("description") else { return Ok((changed, false)) };
         let Some(own) = changed.get(&slot.name).and_then(Value::as_str) else { return Ok((changed, false)) };
         let left = as_stored(&slot.name);
-        if !memo.fields.contains_key(&left) {
+        if !memo.fields.knows(&left) {
             return Ok((changed, false));
         }
         let current = self.api.retrieve(id)?;
         let current = field(&current, &slot.name);
-        if memo.has(&left, &json!(current)) {
+        if memo.fields.has(&left, &json!(current)) {
             return Ok((changed, false));
         }
         let new = own.lines().filter(|line| !current.lines().any(|there| text::plain(there) == *line));
@@ -318,23 +318,17 @@ impl<'h> Work<'h> {
         memo: &mut Memo,
         notes: &mut Vec<String>,
     ) -> Result<(), Fault> {
-        if let Some(slot) = self.known.slot("owner")
-            && let Some(wanted) = sent.get(&slot.name)
-            && stored.get(&slot.name) != Some(wanted)
-            && *wanted != json!(self.known.user)
+        if let Some(Slot { name, .. }) = self.known.slot("owner")
+            && sent.contains_key(name)
         {
-            let given = field(&stored, &slot.name).to_owned();
-            notes.push(format!("owner: Vtiger made {given} of {wanted}; the integration user owns the call now"));
-            let mut mended = Row::new();
-            mended.insert(slot.name.clone(), json!(self.known.user));
-            stored = self.api.revise(id, &mended)?;
+            stored = self.owned(id, name, field(sent, name), stored, notes)?;
         }
         if let Some(slot) = self.known.slot("description").filter(|slot| sent.contains_key(&slot.name)) {
-            memo.wrote(&as_stored(&slot.name), &json!(field(&stored, &slot.name)));
+            memo.fields.wrote(&as_stored(&slot.name), &json!(field(&stored, &slot.name)));
         }
         for (name, value) in sent {
             // What was wanted is remembered, not what became of it: it is not tried again with every change.
-            memo.wrote(name, value);
+            memo.fields.wrote(name, value);
             let slot = self.known.slots.iter().find(|slot| slot.name == *name);
             let wanted = plain(value);
             let kept = text::plain(field(&stored, name));
@@ -353,6 +347,25 @@ impl<'h> Work<'h> {
             });
         }
         Ok(())
+    }
+
+    /// Nothing is left with an owner that Vtiger did not confirm: the integration user owns it then. Gives the record as
+    /// it is stored now.
+    pub(crate) fn owned(
+        &self,
+        id: &str,
+        name: &str,
+        wanted: &str,
+        stored: Row,
+        notes: &mut Vec<String>,
+    ) -> Result<Row, Fault> {
+        let given = field(&stored, name);
+        if given == wanted || wanted == self.known.user {
+            return Ok(stored);
+        }
+        notes.push(format!("owner: Vtiger made {given} of {wanted}; the integration user owns it now"));
+        let mended = [(name.to_owned(), json!(self.known.user))].into_iter().collect();
+        self.api.revise(id, &mended)
     }
 
     /// Deletes the records of subjects that turned out to be this one.

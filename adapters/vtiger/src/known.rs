@@ -15,7 +15,7 @@ use crate::status;
 /// Rows of one query at most: Vtiger's own limit.
 const PAGE: usize = 100;
 
-/// Pages of users that are read. More users than that are found one by one when they are needed.
+/// Pages of users, and of groups, that are read. Whoever stands after them owns nothing, and `check` says so.
 const PAGES: usize = 20;
 
 /// A session and what it is good for.
@@ -204,22 +204,8 @@ impl Known {
     }
 
     fn learn_users(&mut self, api: &Api, settings: &Settings) -> Result<(), Fault> {
-        self.users = read_users(api)?;
-        match api.query("SELECT id,groupname FROM Groups LIMIT 0,100;") {
-            Ok(rows) => {
-                self.groups = rows
-                    .iter()
-                    .map(|row| User {
-                        id: field(row, "id").to_owned(),
-                        name: field(row, "groupname").to_owned(),
-                        extension: String::new(),
-                        active: true,
-                    })
-                    .collect();
-            }
-            Err(fault) if fault.is_gone() => {}
-            Err(fault) => return Err(fault),
-        }
+        self.users = self.owners(api, "Users", ["user_name", "status", "phone_crm_extension"])?;
+        self.groups = self.owners(api, "Groups", ["groupname"])?.unwrap_or_default();
         match &self.users {
             None => self.problems.push(
                 "the user may not read Users: it is neither an administrator nor in a role above all agents, so it \
@@ -252,6 +238,40 @@ impl Known {
         Ok(())
     }
 
+    /// All users or groups, by their name, which is the first of the fields; `None` when they may not be read.
+    fn owners<const N: usize>(
+        &mut self,
+        api: &Api,
+        module: &str,
+        fields: [&str; N],
+    ) -> Result<Option<Vec<User>>, Fault> {
+        let (name, fields) = (fields[0], fields.join(","));
+        let mut owners: Vec<User> = Vec::new();
+        for page in 0..PAGES {
+            let from = page * PAGE;
+            let query = format!("SELECT id,{fields} FROM {module} ORDER BY {name} LIMIT {from},{PAGE};");
+            let rows = match api.query(&query) {
+                Ok(rows) => rows,
+                Err(fault) if fault.is_gone() => return Ok(None),
+                Err(fault) => return Err(fault),
+            };
+            owners.extend(rows.iter().map(|row| User {
+                id: field(row, "id").to_owned(),
+                name: field(row, name).to_owned(),
+                extension: field(row, "phone_crm_extension").trim().to_owned(),
+                active: field(row, "status") != "Inactive",
+            }));
+            if rows.len() < PAGE {
+                return Ok(Some(owners));
+            }
+        }
+        self.problems.push(format!(
+            "only the first {} {module}, by name, are known; calls of the others go to the default owner",
+            owners.len()
+        ));
+        Ok(Some(owners))
+    }
+
     fn block(&mut self, why: String) {
         self.blocked.get_or_insert_with(|| why.clone());
         self.problems.push(why);
@@ -270,31 +290,6 @@ fn described(api: &Api, module: &str) -> Result<Option<Described>, Fault> {
         Err(fault) if fault.is_gone() => Ok(None),
         Err(fault) => Err(fault),
     }
-}
-
-fn read_users(api: &Api) -> Result<Option<Vec<User>>, Fault> {
-    let mut users: Vec<User> = Vec::new();
-    for page in 0..PAGES {
-        let query = format!(
-            "SELECT id,user_name,status,phone_crm_extension FROM Users ORDER BY user_name LIMIT {},{PAGE};",
-            page * PAGE
-        );
-        let rows = match api.query(&query) {
-            Ok(rows) => rows,
-            Err(fault) if fault.is_gone() => return Ok(None),
-            Err(fault) => return Err(fault),
-        };
-        users.extend(rows.iter().map(|row| User {
-            id: field(row, "id").to_owned(),
-            name: field(row, "user_name").to_owned(),
-            extension: field(row, "phone_crm_extension").trim().to_owned(),
-            active: field(row, "status") != "Inactive",
-        }));
-        if rows.len() < PAGE {
-            break;
-        }
-    }
-    Ok(Some(users))
 }
 
 fn denied(module: &str, so: &str) -> String {

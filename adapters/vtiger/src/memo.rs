@@ -3,11 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use cordboard_sdk::serde_json::{self, Value};
+use cordboard_sdk::crm::{self, Written};
+use cordboard_sdk::serde_json;
 use serde::{Deserialize, Serialize};
-
-/// The hub keeps at most so many bytes.
-const LIMIT: usize = 4096;
 
 /// What the last delivery left.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -18,7 +16,7 @@ pub struct Memo {
     pub module: String,
     /// Field by field, a short hash of what was written.
     #[serde(rename = "f")]
-    pub fields: BTreeMap<String, String>,
+    pub fields: Written,
     /// The person that was linked.
     #[serde(rename = "p", skip_serializing_if = "Option::is_none")]
     pub person: Option<Linked>,
@@ -52,41 +50,17 @@ impl Memo {
     }
 
     /// The bytes to keep. Too much of it is given up from the least needed on.
-    pub fn bytes(mut self) -> Vec<u8> {
-        loop {
-            let bytes = serde_json::to_vec(&self).unwrap_or_default();
-            if bytes.len() <= LIMIT {
-                return bytes;
+    pub fn bytes(self) -> Vec<u8> {
+        crm::memo(self, |memo| {
+            if memo.gone.pop().is_some() || memo.documents.pop_last().is_some() {
+                return true;
             }
-            if self.gone.pop().is_some() || self.documents.pop_last().is_some() {
-                continue;
-            }
-            self.fields.clear();
-            self.person = None;
-        }
+            let some = !memo.fields.is_empty() || memo.person.is_some();
+            memo.fields.clear();
+            memo.person = None;
+            some
+        })
     }
-
-    /// Whether this very value was written to the field.
-    pub fn has(&self, field: &str, value: &Value) -> bool {
-        self.fields.get(field).is_some_and(|hash| *hash == hash_of(value))
-    }
-
-    /// Remembers that the value was written.
-    pub fn wrote(&mut self, field: &str, value: &Value) {
-        self.fields.insert(field.to_owned(), hash_of(value));
-    }
-}
-
-fn hash_of(value: &Value) -> String {
-    short(&value.to_string())
-}
-
-/// A short, stable hash (FNV-1a), good enough to notice a change.
-pub fn short(text: &str) -> String {
-    let hash = text
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    format!("{:012x}", hash >> 16)
 }
 
 #[cfg(test)]
@@ -96,16 +70,16 @@ mod tests {
     #[test]
     fn a_memo_never_outgrows_its_place() {
         let mut memo = Memo { module: "Events".into(), ..Memo::default() };
-        memo.wrote("subject", &"x".into());
+        memo.fields.wrote("subject", &"x".into());
         for number in 0..500 {
             memo.documents.insert(format!("recording-{number}"), format!("15x{number}"));
         }
         let bytes = memo.bytes();
-        assert!(bytes.len() <= LIMIT);
+        assert!(bytes.len() <= crm::MEMO);
         let back = Memo::read(&bytes, "Events");
-        assert!(back.has("subject", &"x".into()) && !back.has("subject", &"y".into()));
+        assert!(back.fields.has("subject", &"x".into()) && !back.fields.has("subject", &"y".into()));
         assert!(!back.documents.is_empty());
-        assert_eq!(Memo::read(&bytes, "PBXManager").fields, BTreeMap::new());
+        assert_eq!(Memo::read(&bytes, "PBXManager").fields, Written::default());
         assert_eq!(Memo::read(b"\xff", "Events").module, "Events");
     }
 }

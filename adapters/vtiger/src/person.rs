@@ -1,5 +1,6 @@
 //! Who is on the other side: found by number in Contacts, Leads, Accounts.
 
+use cordboard_sdk::crm::holds;
 use cordboard_sdk::vocabulary::Phone;
 
 use crate::api::{Api, Row, field};
@@ -9,9 +10,6 @@ use crate::refusal::Fault;
 use crate::settings::{Ambiguous, Settings};
 use crate::vtql;
 
-/// Fewer digits than this are an extension or a service, and nobody's number.
-const LEAST: usize = 6;
-
 /// Somebody whose record has the number.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Person {
@@ -19,29 +17,6 @@ pub struct Person {
     pub linked: Linked,
     /// The responsible user or group.
     pub owner: Option<String>,
-}
-
-/// The digits of a number that identify it: without the plus sign and the zeros before it.
-pub fn digits(phone: &Phone) -> Option<String> {
-    let text = phone.e164.as_deref().or(phone.national.as_deref()).unwrap_or(&phone.raw);
-    // An address or a name is no number, however many digits it has.
-    if phone.e164.is_none() && phone.national.is_none() && text.chars().any(|c| c.is_alphabetic() || c == '@') {
-        return None;
-    }
-    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-    let digits = digits.trim_start_matches('0').to_owned();
-    (digits.len() >= LEAST).then_some(digits)
-}
-
-/// Whether a stored text holds the number. The pattern in the query finds too much; this decides.
-pub fn holds(stored: &str, digits: &str, decide: usize) -> bool {
-    let stored = stored.replace("(0)", "");
-    stored.split(|c: char| c.is_alphabetic() || "/,;|#".contains(c)).any(|piece| {
-        let own: String = piece.chars().filter(char::is_ascii_digit).collect();
-        let own = own.trim_start_matches('0');
-        let enough = own.len().min(digits.len()) >= decide.min(digits.len());
-        enough && (own.ends_with(digits) || digits.ends_with(own))
-    })
 }
 
 impl Known {
@@ -68,7 +43,7 @@ impl Known {
 
     /// Everybody with this number, best first.
     pub fn everybody(&self, api: &Api, settings: &Settings, phone: &Phone) -> Result<Vec<Person>, Fault> {
-        let Some(digits) = digits(phone) else { return Ok(Vec::new()) };
+        let Some(digits) = phone.digits() else { return Ok(Vec::new()) };
         let mut all = Vec::new();
         for people in &self.people {
             all.extend(self.search(api, settings, people, &digits)?);
@@ -84,7 +59,7 @@ impl Known {
         phone: &Phone,
         notes: &mut Vec<String>,
     ) -> Result<Option<Person>, Fault> {
-        let Some(digits) = digits(phone) else { return Ok(None) };
+        let Some(digits) = phone.digits() else { return Ok(None) };
         for people in &self.people {
             let mut found = self.search(api, settings, people, &digits)?;
             if found.is_empty() {
@@ -126,41 +101,5 @@ fn person(people: &People, row: &Row) -> Person {
             account: some("account_id"),
         },
         owner: some("assigned_user_id"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn stored_numbers_are_verified_by_their_digits() {
-        let number = "442079460123";
-        for stored in [
-            "+44 20 7946 0123",
-            "(020) 7946-0123",
-            "+44 (0)20 7946 0123",
-            "0044 20 79460123",
-            "20.7946.0123",
-            "7946 0123",
-            "tel. +44 20 7946 0123 ext 5",
-            "+33 1 99 00 11 22 / 020 7946 0123",
-        ] {
-            assert!(holds(stored, number, 8), "{stored}");
-        }
-        for stored in ["", "0123", "+44 20 7946 0124", "+49 20 7946 0123", "+44 20 7946 01230", "79460123 4"] {
-            assert!(!holds(stored, number, 8), "{stored}");
-        }
-    }
-
-    #[test]
-    fn extensions_and_names_are_no_numbers() {
-        let phone = |raw: &str| Phone::raw(raw);
-        assert_eq!(digits(&phone("101")), None);
-        assert_eq!(digits(&phone("sip:0034600111222@pbx")), None);
-        assert_eq!(digits(&phone("' OR 1=1")), None);
-        assert_eq!(digits(&phone("020 7946 0123")).as_deref(), Some("2079460123"));
-        let e164 = Phone { e164: Some("+442079460123".into()), ..phone("x") };
-        assert_eq!(digits(&e164).as_deref(), Some("442079460123"));
     }
 }

@@ -1,11 +1,11 @@
 //! Recordings as documents of the person: fetched, uploaded, proved to be stored, related, and proved to be related.
 
+use cordboard_sdk::crm;
 use cordboard_sdk::records::{Call, Recording};
 use cordboard_sdk::serde_json::json;
 use cordboard_sdk::vocabulary::Failure;
 
 use crate::api::{Row, field};
-use crate::call;
 use crate::deliver::Work;
 use crate::memo::{Linked, Memo};
 use crate::owner::Owner;
@@ -30,7 +30,7 @@ impl Work<'_> {
         if self.settings.recording != Recordings::Document {
             return Ok(());
         }
-        for recording in call::recordings(call) {
+        for recording in call.linked_recordings() {
             if memo.documents.contains_key(&recording.id) {
                 continue;
             }
@@ -40,7 +40,7 @@ impl Work<'_> {
                 );
                 return Ok(());
             };
-            match self.document(recording, key, owner, &person) {
+            match self.document(recording, key, owner, &person, notes) {
                 Ok(document) => {
                     memo.documents.insert(recording.id.clone(), document);
                 }
@@ -57,7 +57,14 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn document(&self, recording: &Recording, key: &str, owner: &Owner, person: &Linked) -> Result<String, Attached> {
+    fn document(
+        &self,
+        recording: &Recording,
+        key: &str,
+        owner: &Owner,
+        person: &Linked,
+        notes: &mut Vec<String>,
+    ) -> Result<String, Attached> {
         let url = recording.url.as_deref().unwrap_or_default();
         let title = title(key, &recording.id);
         if let Some(document) = self.standing_document(&title)? {
@@ -73,9 +80,11 @@ impl Work<'_> {
         let media_type = recording.media_type.clone().or(content.media_type).unwrap_or_else(|| "audio/wav".into());
         let media_type = media_type.split(';').next().unwrap_or_default().trim().to_owned();
         let name = file_name(key, url, &media_type);
+        // Whoever may not read users may give nothing to them.
+        let owner = if self.known.users.is_some() { &owner.id } else { &self.known.user };
         let element: Row = [
             ("notes_title", json!(title)),
-            ("assigned_user_id", json!(owner.id)),
+            ("assigned_user_id", json!(owner)),
             ("filename", json!(name)),
             ("filetype", json!(media_type)),
             ("filelocationtype", json!("I")),
@@ -94,6 +103,7 @@ impl Work<'_> {
                 "Vtiger kept nothing of {size} bytes; PHP's `upload_max_filesize` is probably less"
             )));
         }
+        self.owned(&document, "assigned_user_id", owner, stored, notes)?;
         self.relate(&document, &title, person)?;
         Ok(document)
     }
@@ -153,7 +163,7 @@ impl From<Fault> for Attached {
 
 /// Names the call and the recording, in letters that can be asked for again.
 fn title(key: &str, recording: &str) -> String {
-    format!("Call {key} recording {}", crate::memo::short(recording))
+    format!("Call {key} recording {}", crm::short(recording))
 }
 
 fn file_name(key: &str, url: &str, media_type: &str) -> String {

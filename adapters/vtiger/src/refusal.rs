@@ -49,10 +49,7 @@ impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Said { operation, code, message } => meant(&operation, &code, &message),
-            // The server may still be at it: a look-up at once would miss what it is about to store.
-            Fault::Silent { failure: Failure::Retryable(retryable), uncertain: true } => {
-                Failure::Retryable(Retryable { after: Some(retryable.after.unwrap_or(0).max(5000)), ..retryable })
-            }
+            Fault::Silent { failure, uncertain: true } => failure.uncertain(),
             Fault::Silent { failure, .. } => failure,
         }
     }
@@ -165,17 +162,6 @@ fn excerpt(answer: &Response) -> String {
 mod tests {
     use super::*;
 
-    fn class(failure: &Failure) -> &'static str {
-        match failure {
-            Failure::Retryable(_) => "retryable",
-            Failure::RateLimited(_) => "rate-limited",
-            Failure::Unauthorized(_) => "unauthorized",
-            Failure::Rejected(_) => "rejected",
-            Failure::Misconfigured(_) => "misconfigured",
-            Failure::Other(_) => "other",
-        }
-    }
-
     fn answer(status: u16, body: &str) -> Response {
         Response { status, body: body.as_bytes().to_vec(), ..Response::default() }
     }
@@ -211,7 +197,7 @@ mod tests {
             let fault = result(operation, &answer(200, &body), true).unwrap_err();
             assert_eq!(fault.code(), code);
             let failure = Failure::from(fault);
-            assert_eq!(class(&failure), expected, "{operation} {code}");
+            assert_eq!(failure.word(), expected, "{operation} {code}");
             assert!(failure.why().contains(code), "{failure:?}");
         }
     }
@@ -221,7 +207,7 @@ mod tests {
         let body = r#"{"success":false,"error":{"message":"Duplicate(s) detected!","code":0}}"#;
         let fault = result("create", &answer(200, body), true).unwrap_err();
         assert!(fault.is_duplicate());
-        assert_eq!(class(&Failure::from(fault)), "rejected");
+        assert_eq!(Failure::from(fault).word(), "rejected");
     }
 
     #[test]
@@ -246,7 +232,7 @@ mod tests {
             let Err(Fault::Silent { failure, uncertain: given }) = result("create", &answer(status, body), true) else {
                 panic!("{status} {body} is no answer")
             };
-            assert_eq!((class(&failure), given), (expected, uncertain), "{status} {body}");
+            assert_eq!((failure.word(), given), (expected, uncertain), "{status} {body}");
             assert!(!matches!(
                 result("query", &answer(status, body), false),
                 Err(Fault::Silent { uncertain: true, .. })

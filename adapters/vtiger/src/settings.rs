@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cordboard_sdk::serde_json;
+use cordboard_sdk::crm;
 use serde::{Deserialize, Serialize};
 
 /// The schema that the hub checks settings against.
@@ -106,7 +106,7 @@ impl Settings {
 
     /// Changes when anything is set differently: what was learnt under other settings is not used.
     pub fn stamp(&self) -> String {
-        crate::memo::short(&serde_json::to_string(self).unwrap_or_default())
+        crm::stamp(self)
     }
 }
 

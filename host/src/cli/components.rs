@@ -1,9 +1,10 @@
-//! `cordboard components`: what is there, or what a file is.
+//! `cordboard components`: what is there, what a file is, and what an outside system needs for one.
 #![expect(clippy::print_stdout, reason = "the answer to the person who asked")]
 
 use std::path::{Path, PathBuf};
 
-use super::Failure;
+use super::{Failure, setup};
+use crate::components::contract::Grant;
 use crate::components::{Component, Library, Port, Runtime, RuntimeOptions};
 use crate::config::Plan;
 use crate::conformance::{self, Grade, Report};
@@ -32,10 +33,17 @@ enum Command {
         /// A JSON or TOML file with settings that fit the component's schema, secrets made up. `{}` when left out
         #[arg(long, value_name = "FILE")]
         settings: Option<PathBuf>,
+        /// A file with a token such as the component's `grants` would issue, made up too: without it one that logs in
+        /// makes no request, and what it would make of the answers is not tried
+        #[arg(long, value_name = "FILE")]
+        grant: Option<PathBuf>,
         /// Show the rules that are kept too
         #[arg(long)]
         all: bool,
     },
+    /// Show what a sink's outside system needs beforehand (kinds of records, fields, rights, a webhook back), and make it
+    /// on consent. It can be asked again at any time
+    Setup(setup::Arguments),
 }
 
 /// Lists or inspects.
@@ -47,14 +55,16 @@ pub async fn run(folder: &Path, arguments: &Arguments) -> Result<(), Failure> {
             print!("{}", told(runtime.load(file).await?.as_ref()));
             Ok(())
         }
-        Some(Command::Try { file, settings, all }) => {
+        Some(Command::Try { file, settings, grant, all }) => {
             let settings = settings.as_deref().map_or(Ok(serde_json::json!({})), read_settings)?;
-            tried(conformance::run(file, settings).await?, *all)
+            let grant = grant.as_deref().map(read_grant).transpose()?;
+            tried(conformance::run(file, settings, grant).await?, *all)
         }
+        Some(Command::Setup(arguments)) => setup::run(folder, arguments).await,
     }
 }
 
-fn read_settings(file: &Path) -> Result<serde_json::Value, Failure> {
+pub(super) fn read_settings(file: &Path) -> Result<serde_json::Value, Failure> {
     let within = |why: String| format!("{}: {why}", file.display());
     let text = std::fs::read_to_string(file).map_err(|why| within(why.to_string()))?;
     let read = match file.extension().and_then(|ending| ending.to_str()) {
@@ -64,13 +74,19 @@ fn read_settings(file: &Path) -> Result<serde_json::Value, Failure> {
     Ok(read.map_err(within)?)
 }
 
+fn read_grant(file: &Path) -> Result<Grant, Failure> {
+    let token = std::fs::read_to_string(file).map_err(|why| format!("{}: {why}", file.display()))?;
+    Ok(Grant { token: token.trim_end().to_owned(), expires_at: None, attributes: Vec::new() })
+}
+
 fn tried(report: Report, all: bool) -> Result<(), Failure> {
     let conforms = report.conforms();
     let count = |grade| report.findings.iter().filter(|finding| finding.grade == grade).count();
     let (kept, advice, broken) = (count(Grade::Kept), count(Grade::Advice), count(Grade::Broken));
+    let untried = count(Grade::NotTried);
     let shown = report.findings.into_iter().filter(|finding| all || finding.grade != Grade::Kept).collect();
     print!("{}", Report { findings: shown });
-    println!("{kept} rules kept, {broken} broken, {advice} to think about");
+    println!("{kept} rules kept, {broken} broken, {untried} not tried, {advice} to think about");
     if conforms { Ok(()) } else { Err("the component does not keep to the contract".into()) }
 }
 

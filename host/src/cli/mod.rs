@@ -6,14 +6,17 @@ mod client;
 mod components;
 mod deliveries;
 mod events;
+mod import;
 mod init;
 mod people;
 mod serve;
+mod setup;
 mod sources;
 mod token;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -39,6 +42,8 @@ enum Command {
     Check,
     /// Write a commented configuration to begin with
     Init(init::Arguments),
+    /// Write a tenant's file from another connector's configuration
+    Import(import::Arguments),
     /// Make a token for the API and the live feed
     Token(token::Arguments),
     /// Show events: the latest, or everything as it happens
@@ -47,11 +52,11 @@ enum Command {
     Deliveries(deliveries::Arguments),
     /// Show who has a number, and what was said with them
     People(people::Arguments),
-    /// Show sources, and how their connections stand
+    /// Show sources and how they stand; read them
     Sources(sources::Arguments),
     /// Ring an extension and connect it with a number
     Call(call::Arguments),
-    /// Show components, or look into a .wasm file
+    /// Show components, look into a .wasm file, or set an outside system up for one
     Components(components::Arguments),
     /// Print a completion script for your shell
     ///
@@ -65,6 +70,10 @@ enum Command {
 /// What ends a command early: a text for people.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
+/// How long the process waits at its end for threads that cannot be broken off: a component being compiled, a name that
+/// is looked up, a file on a disk that does not answer.
+const LAST: Duration = Duration::from_millis(500);
+
 /// Runs the command line; the process's exit code.
 pub fn main() -> ExitCode {
     let Arguments { config, command } = Arguments::parse();
@@ -74,11 +83,12 @@ pub fn main() -> ExitCode {
     };
     // A second provider would only be installed by a second call.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    ended(runtime.block_on(async {
+    let result = runtime.block_on(async {
         match command {
             Command::Serve => serve::run(&config).await,
             Command::Check => check::run(&config).await,
             Command::Init(arguments) => init::run(&arguments),
+            Command::Import(arguments) => import::run(&config, &arguments),
             Command::Token(arguments) => token::run(&config, &arguments),
             Command::Events(arguments) => events::run(&config, &arguments).await,
             Command::Deliveries(arguments) => deliveries::run(&config, &arguments).await,
@@ -91,7 +101,9 @@ pub fn main() -> ExitCode {
                 Ok(())
             }
         }
-    }))
+    });
+    runtime.shutdown_timeout(LAST);
+    ended(result)
 }
 
 #[expect(clippy::print_stderr, reason = "the last word of a command that failed")]

@@ -1,4 +1,4 @@
-//! `cordboard sources`: the sources, and how their connections stand.
+//! `cordboard sources`: the sources, how they stand, and reading them.
 #![expect(clippy::print_stdout, reason = "the answer to the person who asked")]
 
 use std::path::Path;
@@ -14,13 +14,87 @@ pub struct Arguments {
     #[command(flatten)]
     whom: Whom,
     /// Everything, as JSON
-    #[arg(long)]
+    #[arg(long, global = true)]
     json: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
 }
 
-/// Lists them.
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Read a source now: contacts, conversations and messages of a WhatsApp account, say
+    Sync {
+        /// The source
+        source: String,
+        /// Only this session; all of the source's when it is not given
+        #[arg(long)]
+        session: Option<String>,
+        /// What is to be read, by the component's own word
+        #[arg(long, default_value = "sync")]
+        kind: String,
+    },
+    /// Show what is read of a source, and how far it is
+    Jobs {
+        /// The source
+        source: String,
+    },
+}
+
+/// Lists them, or reads one.
 pub async fn run(folder: &Path, arguments: &Arguments) -> Result<(), Failure> {
-    let sources = Client::new(folder, &arguments.whom)?.get("/v1/sources", &[]).await?;
+    let client = Client::new(folder, &arguments.whom)?;
+    match &arguments.command {
+        None => list(&client, arguments).await,
+        Some(Command::Sync { source, session, kind }) => {
+            let mut query = vec![("kind", kind.clone())];
+            query.extend(session.clone().map(|session| ("session", session)));
+            let row = client.post(&format!("/v1/sources/{source}/sync"), &query).await?;
+            print!("{}", if arguments.json { serde_json::to_string_pretty(&row)? + "\n" } else { job(&row) });
+            Ok(())
+        }
+        Some(Command::Jobs { source }) => {
+            let rows = client.get(&format!("/v1/sources/{source}/jobs"), &[]).await?;
+            if arguments.json {
+                println!("{}", serde_json::to_string_pretty(&rows)?);
+                return Ok(());
+            }
+            match rows.as_array().map_or(&[][..], Vec::as_slice) {
+                [] => println!("Nothing has been read of it."),
+                rows => rows.iter().for_each(|row| print!("{}", job(row))),
+            }
+            Ok(())
+        }
+    }
+}
+
+/// A job with its stages.
+fn job(row: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let state = if row["held"] == true { "waits for its session".to_owned() } else { text(&row["state"]) };
+    let mut told = format!("{:<32} {state}, begun {}", text(&row["id"]), text(&row["started_at"]));
+    for (before, value) in [("next page", &row["next_at"]), ("because", &row["why"])] {
+        let value = text(value);
+        if !value.is_empty() {
+            told += &format!(", {before} {value}");
+        }
+    }
+    told.push('\n');
+    for stage in row["progress"].as_array().into_iter().flatten() {
+        let of = stage["total"].as_u64().map(|total| format!(" of {total}")).unwrap_or_default();
+        told += &format!(
+            "    {:<12} {}{of}: {} new, {} known, {} of no use\n",
+            text(&stage["stage"]),
+            stage["processed"],
+            stage["created"],
+            stage["updated"],
+            stage["errors"]
+        );
+    }
+    told
+}
+
+async fn list(client: &Client, arguments: &Arguments) -> Result<(), Failure> {
+    let sources = client.get("/v1/sources", &[]).await?;
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&sources)?);
         return Ok(());
@@ -45,7 +119,12 @@ fn told(source: &Value) -> String {
     };
     let connection = &source["connection"];
     if connection.is_null() {
-        return line("-", "");
+        let (heard, silent) = (text(&source["heard_at"]), text(&source["silent_since"]));
+        return match (silent.is_empty(), heard.is_empty()) {
+            (false, _) => line("silent", &format!("since {silent}")),
+            (true, false) => line("-", &format!("last heard {heard}")),
+            (true, true) => line("-", ""),
+        };
     }
     let mut more = format!("since {}", text(&connection["since"]));
     for (before, value) in

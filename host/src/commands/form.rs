@@ -33,6 +33,14 @@ const SWITCHES: [&str; 2] = ["call.mute", "call.hold"];
 /// Where people write to people: these may have lines. No PBX is handed them.
 const PROSE: [(&str, &[&str]); 1] = [("message.send", &["/arguments/text", "/arguments/media/caption"])];
 
+/// What comes of it goes to whoever asked, and is kept nowhere: a code opens an account to whoever has it.
+const UNKEPT: [&str; 1] = ["session.code"];
+
+/// Whether what comes of a command is written down.
+pub(super) fn is_kept(name: &str) -> bool {
+    !UNKEPT.contains(&name)
+}
+
 /// The form of a command, before anybody is asked.
 pub(super) fn check(ask: &Ask) -> Result<(), CommandError> {
     let Ask { key, name, arguments, .. } = ask;

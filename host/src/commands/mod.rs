@@ -8,12 +8,13 @@
 
 mod ask;
 mod form;
+mod hold;
 mod perform;
 mod place;
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use governor::{DefaultKeyedRateLimiter, Quota};
@@ -71,9 +72,18 @@ pub struct Commands {
     reception: Arc<Reception>,
     connections: Arc<Connections>,
     rates: DefaultKeyedRateLimiter<String>,
-    /// Those under way here, by tenant and key; the token is cancelled when one has ended.
-    running: Mutex<HashMap<(String, String), CancellationToken>>,
+    /// Those under way here, by tenant and key.
+    running: Mutex<HashMap<(String, String), Arc<Running>>>,
     tasks: TaskTracker,
+}
+
+/// A command that is under way.
+#[derive(Default)]
+struct Running {
+    /// Cancelled when it has ended.
+    ended: CancellationToken,
+    /// What came of it, where that is not written down.
+    unkept: OnceLock<String>,
 }
 
 impl Commands {
@@ -175,14 +185,18 @@ impl Commands {
         if row.state != CommandState::Running {
             return Ok(row);
         }
-        let ended = self.running().get(&(tenant.to_owned(), row.key.clone())).cloned();
-        if let Some(ended) = ended {
-            let _ = tokio::time::timeout(patience, ended.cancelled()).await;
+        let running = self.running().get(&(tenant.to_owned(), row.key.clone())).cloned();
+        if let Some(running) = &running {
+            let _ = tokio::time::timeout(patience, running.ended.cancelled()).await;
         }
-        Ok(self.row(tenant, &row.key).await?)
+        let mut row = self.row(tenant, &row.key).await?;
+        if let Some(answer) = running.as_ref().and_then(|running| running.unkept.get()) {
+            row.answer = Some(answer.clone());
+        }
+        Ok(row)
     }
 
-    fn running(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), CancellationToken>> {
+    fn running(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), Arc<Running>>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

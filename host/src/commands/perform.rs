@@ -1,14 +1,16 @@
 //! Carrying a command out, and writing down what became of it.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant as Clock};
 
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
-use super::Commands;
-use crate::components::contract::{Ability, Command, CommandOutcome, Failure};
-use crate::intake::{Entry, Settled};
+use super::form::is_kept;
+use super::{Commands, Running};
+use crate::components::Use;
+use crate::components::contract::{Ability, Command, CommandOutcome, Failure, Performed};
+use crate::intake::{Entry, IntakeError, Settled};
+use crate::model::{Instant, Observation};
 use crate::store::CommandState;
 
 /// A session that has not answered after so long will not: a telephone rings for half a minute.
@@ -28,45 +30,61 @@ impl Commands {
 
     /// Begins a command that stands in the store.
     pub(super) fn begin(self: &Arc<Self>, entry: Arc<Entry>, command: Command, key: String) {
-        let ended = CancellationToken::new();
+        let running = Arc::<Running>::default();
         let of = (entry.tenant.name.clone(), key.clone());
-        self.running().insert(of.clone(), ended.clone());
+        self.running().insert(of.clone(), running.clone());
         let commands = self.clone();
         self.tasks.spawn(async move {
             let name = command.name.clone();
-            let settled = commands.perform(&entry, command).await;
-            commands.note(&entry, &key, &name, settled).await;
+            let doing = async {
+                let Performed { result, observations } = commands.perform(&entry, command).await;
+                commands.report(&entry, observations).await;
+                commands.note(&entry, &key, &name, result, &running).await;
+            };
+            commands.held(&of.0, &key, doing).await;
             commands.running().remove(&of);
-            ended.cancel();
+            running.ended.cancel();
         });
     }
 
-    async fn perform(&self, entry: &Entry, command: Command) -> Settled {
+    async fn perform(&self, entry: &Entry, command: Command) -> Performed {
+        let answered = |result: Settled| Performed { result, observations: Vec::new() };
         if by_request(entry) {
-            let call = |component: Arc<crate::components::Use>| {
-                let command = command.clone();
-                async move { component.perform(command).await }
-            };
-            return match entry.component.call(call).await.0 {
-                Ok(settled) => settled,
-                // How far it had come is not known.
-                Err(fault) => {
-                    tracing::error!(tenant = entry.tenant.name, source = entry.name, "a command broke down: {fault}");
-                    Ok(CommandOutcome::Unknown("the component broke down over it".to_owned()))
-                }
-            };
+            return asked(entry, command).await;
         }
-        let answer = self.connections.order(&entry.tenant.name, &entry.name, command)?;
-        match tokio::time::timeout(LONGEST, answer).await {
+        let answer = match self.connections.order(&entry.tenant.name, &entry.name, command) {
+            Ok(answer) => answer,
+            Err(failure) => return answered(Err(failure)),
+        };
+        answered(match tokio::time::timeout(LONGEST, answer).await {
             Ok(Ok(settled)) => settled,
             Ok(Err(_)) => Ok(CommandOutcome::Unknown("the connection was let go before an answer came".to_owned())),
             Err(_) => Ok(CommandOutcome::Unknown(format!("no answer came within {} s", LONGEST.as_secs()))),
+        })
+    }
+
+    /// Commits what a command showed, however long the store is away.
+    async fn report(&self, entry: &Entry, observations: Vec<Observation>) {
+        let (tenant, source) = (&entry.tenant.name, &entry.name);
+        for _ in 0..TRIES {
+            match self.reception.report(entry, Instant::now(), observations.clone()).await {
+                Ok(()) => return,
+                Err(IntakeError::Store(why)) if why.passing() => tokio::time::sleep(AGAIN).await,
+                Err(why) => {
+                    tracing::error!(tenant, source, "what a command showed was left out: {why}");
+                    return;
+                }
+            }
         }
     }
 
     /// Writes down how a command ended, however long the store is away.
-    async fn note(&self, entry: &Entry, key: &str, name: &str, settled: Settled) {
-        let (state, answer) = told(entry, settled);
+    async fn note(&self, entry: &Entry, key: &str, name: &str, settled: Settled, running: &Running) {
+        let (state, mut answer) = told(entry, settled);
+        if state == CommandState::Done && !is_kept(name) {
+            let _ = running.unkept.set(answer.take().to_string());
+            answer = json!({ "why": "what came of it was given to whoever asked, and was not kept" });
+        }
         let (tenant, source) = (&entry.tenant.name, &entry.name);
         metrics::counter!("cordboard_commands_total", "tenant" => tenant.clone(), "source" => source.clone(),
             "outcome" => state.word())
@@ -83,6 +101,41 @@ impl Commands {
                 }
             }
         }
+    }
+}
+
+/// Asks the component, when it is the command's turn. One that the outside refused for being one too many waits, and is
+/// asked for again: nothing has come of it.
+async fn asked(entry: &Entry, command: Command) -> Performed {
+    let begun = Clock::now();
+    loop {
+        entry.pace.command().await;
+        // What the last try showed, whatever became of it.
+        let shown = Arc::new(Mutex::new(Vec::new()));
+        let call = |component: Arc<Use>| {
+            let (command, shown) = (command.clone(), shown.clone());
+            async move {
+                let (performed, exchanges) = component.perform(command).await;
+                let result = performed.map(|Performed { result, observations }| {
+                    *shown.lock().unwrap_or_else(PoisonError::into_inner) = observations;
+                    result
+                });
+                (result, exchanges)
+            }
+        };
+        let (settled, exchanges) = entry.component.call(call).await;
+        entry.pace.more(exchanges.len().saturating_sub(1));
+        let result = match settled {
+            Ok(Err(Failure::RateLimited { after })) if entry.pace.hold(after) < begun + LONGEST => continue,
+            Ok(settled) => settled,
+            // How far it had come is not known.
+            Err(fault) => {
+                tracing::error!(tenant = entry.tenant.name, source = entry.name, "a command broke down: {fault}");
+                Ok(CommandOutcome::Unknown("the component broke down over it".to_owned()))
+            }
+        };
+        let observations = std::mem::take(&mut *shown.lock().unwrap_or_else(PoisonError::into_inner));
+        return Performed { result, observations };
     }
 }
 

@@ -9,8 +9,11 @@ use super::allow::Allowed;
 use super::contract::Grant;
 use super::database::Databases;
 use super::egress::{Egress, World};
+use super::inside::{Asking, Inside};
 use super::limits::Limits;
 use super::redact::Redactor;
+use super::runtime::Runtime;
+use crate::model::Numbering;
 
 /// One component with one tenant's settings.
 pub(super) struct Context {
@@ -21,6 +24,9 @@ pub(super) struct Context {
     pub egress: Arc<Egress>,
     pub databases: Arc<Databases>,
     pub access: Arc<Access>,
+    pub numbering: Arc<Numbering>,
+    /// Absent while a component is only being described.
+    pub runtime: Option<Arc<Runtime>>,
 }
 
 /// The grant of a use, and what hides it. Outlives a change of the component.
@@ -59,6 +65,16 @@ impl Access {
 }
 
 impl Context {
+    /// Who asks, when the component asks about its tenant.
+    pub fn asking(&self) -> Asking<'_> {
+        Asking { tenant: &self.tenant, name: &self.name }
+    }
+
+    /// Who answers it.
+    pub fn inside(&self) -> Option<Arc<dyn Inside>> {
+        self.runtime.as_ref()?.inside()
+    }
+
     /// For asking a component who it is: nothing to know, nowhere to go.
     pub fn nowhere(file: &str, limits: Limits, world: World) -> Self {
         Context {
@@ -69,6 +85,8 @@ impl Context {
             databases: Arc::default(),
             limits,
             access: Arc::new(Access::new(Vec::new())),
+            numbering: Arc::default(),
+            runtime: None,
         }
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, stream};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use http::{HeaderMap, Method, header};
 use http_body_util::{BodyExt, StreamBody};
 use reqwest::{Client, Request, Response};
@@ -20,7 +21,7 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
 use super::address::Lookup;
 use super::allow::{Allowed, Denied};
-use super::contract::{Failure, Target};
+use super::contract::{Failure, Rate, Target};
 use super::limits::Limits;
 use super::resolve::{self, Resolver, Unreachable};
 use super::trace::{Entry, Recorder};
@@ -66,11 +67,19 @@ pub(super) struct Egress {
     world: World,
     client: OnceLock<Result<Client, String>>,
     limits: Limits,
+    pace: Option<DefaultDirectRateLimiter>,
 }
 
 impl Egress {
     pub fn new(allowed: Allowed, world: World, limits: Limits) -> Self {
-        Egress { allowed: Arc::new(allowed), world, client: OnceLock::new(), limits }
+        Egress { allowed: Arc::new(allowed), world, client: OnceLock::new(), limits, pace: None }
+    }
+
+    /// No faster than this. Evenly: whoever counts the requests of any second would count a burst twice.
+    pub fn at(mut self, rate: Option<Rate>) -> Self {
+        let quota = rate.and_then(|rate| Quota::with_period(rate.per / rate.requests.max(1)));
+        self.pace = quota.map(RateLimiter::direct);
+        self
     }
 
     async fn execute(&self, request: Request) -> Result<Response, Failed> {
@@ -129,6 +138,9 @@ impl Egress {
             *outgoing.headers_mut() = parts.headers;
             let body = self.body(body, outgoing.headers_mut(), &entry).await?;
             *outgoing.body_mut() = body;
+            if let (Some(pace), World::Network(_)) = (&self.pace, &self.world) {
+                pace.until_ready().await;
+            }
             self.exchange(outgoing, options.unwrap_or_default(), &entry).await
         };
         let answer = sending.await.map_err(|failed| failed.noted(&entry))?;

@@ -72,7 +72,7 @@ impl Runtime {
             Ok(Ok(Ok(compiled))) => Ok(compiled),
             Ok(Ok(Err(error))) => Err(refused(format!("{error:#}"))),
             Ok(Err(panicked)) => Err(refused(panicked.to_string())),
-            Err(_) => Err(refused(format!("it takes longer than {} s", wait.as_secs()))),
+            Err(_) => Err(refused(format!("it takes longer than {} s", wait.as_secs_f64()))),
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use wasmtime::{Store, Trap};
 
-use super::contract::{Ability, Change, Command, Grant, Job, Request};
+use super::contract::{Ability, Change, Command, Grant, Job, Request, Step};
 use super::engine::STACK;
 use super::fault::Fault;
 use super::state::{Call, State, last_words};
@@ -30,8 +30,11 @@ pub(super) struct Deliver<'a>(pub Vec<Change>, pub &'a Numbering);
 pub(super) struct Check;
 pub(super) struct Find<'a>(pub Phone, pub &'a Numbering);
 pub(super) struct Issue(pub Option<Grant>);
+pub(super) struct Begin;
 pub(super) struct Next(pub Job, pub Option<Vec<u8>>);
 pub(super) struct Perform(pub Command);
+pub(super) struct Lacking<'a>(pub Option<&'a str>);
+pub(super) struct Make<'a>(pub &'a Step);
 pub(super) struct Handle(pub Request);
 pub(super) struct Where;
 pub(super) struct Open;

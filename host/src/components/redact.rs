@@ -20,7 +20,7 @@ const SHORTEST: usize = 4;
 pub(super) const LONGEST: usize = 2048;
 
 /// Names of members whose value nobody should read.
-const NAMES: &str = r"[\w.-]*(?:passw(?:or)?d|passwd|secret|token|access[_-]?key|api[_-]?key|private[_-]?key|session[_-]?name|session[_-]?id|credential|challenge|authorization)[\w.-]*";
+const NAMES: &str = r"[\w.-]*(?:passw(?:or)?d|passwd|secret|token|access[_-]?key|api[_-]?key|private[_-]?key|session[_-]?name|qr[_-]?code|credential|challenge|authorization)[\w.-]*";
 
 /// `"name": "value"`, also when the text was cut inside the value.
 static JSON: LazyLock<Option<Regex>> =
@@ -219,6 +219,7 @@ mod tests {
             ("name=\"sessionName\"\r\n\r\nabc\r\n--x", "name=\"sessionName\"\r\n\r\n[secret]\r\n--x"),
             (r#""{\"password\":\"abc\"}""#, r#""{\"password\":\"[secret]\"}""#),
             (r#"{"name":"keep"}"#, r#"{"name":"keep"}"#),
+            (r#"{"sessionId":"acme_main","qrCode":"data:x"}"#, r#"{"sessionId":"acme_main","qrCode":"[secret]"}"#),
         ] {
             assert_eq!(black(&redactor, text), out);
         }

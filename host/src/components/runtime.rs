@@ -1,7 +1,7 @@
 //! The one engine, what all components share, and how an instance comes to be.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -14,6 +14,7 @@ use super::component::Component;
 use super::egress::{Outside, World};
 use super::engine;
 use super::fault::Fault;
+use super::inside::Inside;
 use super::kept::Kept;
 use super::question::Live;
 use super::state::{Call, State};
@@ -60,6 +61,7 @@ pub struct Runtime {
     pub(super) cache: Option<Cache>,
     /// One compilation at a time: each uses all cores, and much memory.
     pub(super) compiling: Semaphore,
+    inside: OnceLock<Weak<dyn Inside>>,
     slots: Arc<Semaphore>,
     kept: Mutex<Vec<Weak<Kept>>>,
 }
@@ -94,8 +96,8 @@ impl Runtime {
         let linker_v1 = v1::linker(&engine).map_err(|error| RuntimeError::Engine(format!("{error:#}")))?;
         let cache = options.cache.as_deref().map(|folder| Cache::open(folder, &engine)).transpose()?;
         let slots = Arc::new(Semaphore::new(options.instances as usize));
-        let (compiling, kept) = (Semaphore::new(1), Mutex::default());
-        Ok(Arc::new(Runtime { options, engine, linker_v1, cache, compiling, slots, kept }))
+        let (compiling, kept, inside) = (Semaphore::new(1), Mutex::default(), OnceLock::new());
+        Ok(Arc::new(Runtime { options, engine, linker_v1, cache, compiling, inside, slots, kept }))
     }
 
     /// A fresh instance, ready to serve this call.
@@ -111,6 +113,16 @@ impl Runtime {
         let starting = component.ready.start(store);
         let live = tokio::time::timeout(wait, starting).await.map_err(|_| Fault::Deadline(wait))??;
         Ok(Instance { live, calls: 0, _slot: slot })
+    }
+
+    /// Whom components ask about their tenants from now on. The first one counts.
+    pub fn set_inside(&self, inside: Weak<dyn Inside>) {
+        let _ = self.inside.set(inside);
+    }
+
+    /// Whom components ask about their tenants.
+    pub(super) fn inside(&self) -> Option<Arc<dyn Inside>> {
+        self.inside.get()?.upgrade()
     }
 
     /// Where the requests of components go.

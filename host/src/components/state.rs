@@ -37,6 +37,8 @@ pub(super) struct Call {
     pub context: Arc<Context>,
     pub recorder: Recorder,
     pub deadline: Instant,
+    /// Whether the component may have commands carried out.
+    pub commands: bool,
     host_calls: u64,
     requests: u32,
     log_lines: u32,
@@ -77,7 +79,21 @@ impl State {
 impl Call {
     pub fn new(context: Arc<Context>) -> Self {
         let deadline = Instant::now() + context.limits.timeout;
-        Call { context, recorder: Recorder::default(), deadline, host_calls: 0, requests: 0, log_lines: 0, fault: None }
+        Call {
+            context,
+            recorder: Recorder::default(),
+            deadline,
+            commands: false,
+            host_calls: 0,
+            requests: 0,
+            log_lines: 0,
+            fault: None,
+        }
+    }
+
+    /// A call that may have commands carried out.
+    pub fn commanding(context: Arc<Context>) -> Self {
+        Call { commands: true, ..Call::new(context) }
     }
 
     /// The budget that is used up, when one is.

@@ -12,15 +12,17 @@ use super::allow::{Allowed, Pattern, PatternError, asked};
 use super::component::Component;
 use super::context::{Access, Context, marked};
 use super::contract::{
-    Accepted, Answer, Change, Command, CommandOutcome, Failure, Grant, Job, Match, Outcome, Page, Refusal, Request,
-    Target,
+    Ability, Accepted, Answer, Change, Command, Failure, Grant, Job, Match, Outcome, Page, Performed, Refusal, Request,
+    Step, Target,
 };
 use super::database::Databases;
 use super::egress::{Egress, World};
 use super::fault::Fault;
 use super::kept::Kept;
 use super::limits::Limits;
-use super::question::{self, Check, Deliver, Find, Issue, Next, Open, Perform, Question, Receive, Where};
+use super::question::{
+    self, Begin, Check, Deliver, Find, Issue, Lacking, Make, Next, Open, Perform, Question, Receive, Where,
+};
 use super::resolve::Unreachable;
 use super::runtime::Runtime;
 use super::session::Session;
@@ -118,13 +120,15 @@ pub(super) struct Fitted {
 
 impl Own {
     /// What the component asks for, put together with what the tenant grants.
-    fn fit(&self, component: Arc<Component>) -> Fitted {
+    fn fit(&self, component: Arc<Component>, runtime: &Arc<Runtime>) -> Fitted {
         let mut secrets = Vec::new();
         marked(&component.descriptor().settings_schema, &self.settings, &mut secrets);
         self.access.learn(secrets);
         let asked = asked(&component.descriptor().hosts, &self.settings);
         let allowed = Allowed { asked: Some(asked), granted: self.allow.clone() };
-        let egress = Egress::new(allowed, self.world.clone(), self.limits.clone());
+        // What is asked of a source is counted where it is read and commanded, ahead of any request.
+        let rate = component.descriptor().rate.filter(|_| component.abilities().has(Ability::Sink));
+        let egress = Egress::new(allowed, self.world.clone(), self.limits.clone()).at(rate);
         let context = Context {
             tenant: self.tenant.clone(),
             name: self.name.clone(),
@@ -133,6 +137,8 @@ impl Own {
             egress: Arc::new(egress),
             databases: self.databases.clone(),
             access: self.access.clone(),
+            numbering: self.numbering.clone(),
+            runtime: Some(runtime.clone()),
         };
         Fitted { component, context: Arc::new(context) }
     }
@@ -159,7 +165,7 @@ impl Use {
             databases: Arc::new(Databases::new(options.databases)),
             world: runtime.world(),
         };
-        let fitted = ArcSwap::from_pointee(own.fit(handle.component()));
+        let fitted = ArcSwap::from_pointee(own.fit(handle.component(), runtime));
         let kept = Arc::new(Kept::default());
         runtime.remember(&kept);
         Ok(Arc::new(Use { runtime: runtime.clone(), handle, own, fitted, kept }))
@@ -172,7 +178,7 @@ impl Use {
         if Arc::ptr_eq(&fitted.component, &newest) {
             return fitted;
         }
-        let fitted = Arc::new(self.own.fit(newest));
+        let fitted = Arc::new(self.own.fit(newest, &self.runtime));
         self.fitted.store(fitted.clone());
         self.kept.clear();
         fitted
@@ -268,19 +274,38 @@ impl Use {
         (result, recorder.exchanges(&redactor))
     }
 
+    /// `pull`: the reading that is to go on by itself.
+    pub async fn begin(&self) -> Called<Vec<Job>> {
+        self.call(Begin).await
+    }
+
     /// `pull`: reads one page.
     pub async fn next(&self, job: Job, cursor: Option<Vec<u8>>) -> Called<Result<Page, Failure>> {
         self.call(Next(job, cursor)).await
     }
 
     /// `commands`: carries out one command.
-    pub async fn perform(&self, command: Command) -> Called<Result<CommandOutcome, Failure>> {
+    pub async fn perform(&self, command: Command) -> Called<Performed> {
         self.call(Perform(command)).await
+    }
+
+    /// `setup`: what the outside system lacks, in the order in which it must be made.
+    pub async fn lacking(&self, endpoint: Option<&str>) -> Called<Result<Vec<Step>, Failure>> {
+        self.call(Lacking(endpoint)).await
+    }
+
+    /// `setup`: makes one of them; a text is for the person alone.
+    pub async fn make(&self, step: &Step) -> Called<Result<Option<String>, Failure>> {
+        self.call(Make(step)).await
     }
 
     /// `endpoint`: answers a request of the outside system.
     pub async fn handle(&self, request: Request) -> Called<Answer> {
-        self.call(question::Handle(request)).await
+        let now = self.now();
+        let call = Call::commanding(now.context.clone());
+        let recorder = call.recorder.clone();
+        let result = self.run(&now, question::Handle(request), call).await;
+        (result, recorder.exchanges(&self.own.access.redactor()))
     }
 
     /// `connection`: where to connect.

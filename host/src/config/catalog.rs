@@ -25,6 +25,8 @@ pub struct Offer {
     pub sink: bool,
     /// It knows people by their number.
     pub directory: bool,
+    /// The outside can call it.
+    pub endpoint: bool,
     /// Hosts that it needs.
     pub hosts: Vec<String>,
 }
@@ -51,6 +53,14 @@ impl Plan {
                 let part = Part { name: &sink.name, place: &sink.place, settings: &sink.settings };
                 check.part(&part, &sink.component, &sink.allow, ("sink", |offer| offer.sink));
             }
+            for sink in tenant.sinks.values().filter(|sink| !sink.paths.is_empty()) {
+                if catalog.offer(&sink.component).is_some_and(|offer| !offer.endpoint) {
+                    let what =
+                        format!("`{}` claims paths, and its component `{}` answers nobody", sink.name, sink.component);
+                    let hint = "take out `paths`, or use a component that exports `endpoint`".to_owned();
+                    check.problems.push(sink.place.problem(what, Some(hint)));
+                }
+            }
             for name in tenant.directory.sinks.iter().flatten() {
                 let component = tenant.sinks.get(name).map_or("", |sink| sink.component.as_str());
                 if catalog.offer(component).is_some_and(|offer| !offer.directory) {
@@ -71,16 +81,14 @@ struct Part<'a> {
     settings: &'a Settings,
 }
 
-/// Settings that a component's schema wants a warning for: `"x-warning": { "when": …, "unless": […], "text": … }` beside
-/// a property warns when the setting has that value and none of the other settings is there.
+/// Settings that a component's schema wants a warning for: `"x-warning": { "when": …, "text": … }` beside a property
+/// warns when the setting has that value.
 fn daring<'a>(schema: &'a Value, settings: &Value) -> Vec<(&'a str, &'a str)> {
     let properties = schema["properties"].as_object().into_iter().flatten();
     let warned = properties.filter_map(|(name, property)| {
         let warning = property.get("x-warning")?;
         let value = settings.get(name)?;
-        let unless = warning["unless"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        let excused = unless.into_iter().any(|other| settings.get(other).is_some());
-        (warning["when"] == *value && !excused).then(|| Some((name.as_str(), warning["text"].as_str()?)))?
+        (warning["when"] == *value).then(|| Some((name.as_str(), warning["text"].as_str()?)))?
     });
     warned.collect()
 }
@@ -145,6 +153,12 @@ impl Check<'_> {
 
     /// One complaint of a schema, brought back to its line.
     fn misfit(&mut self, part: &Part<'_>, schema: &Value, error: &ValidationError<'_>) {
+        if let Some(rule) = rule(schema, error.evaluation_path().as_str()) {
+            let place = part.settings.place(error.instance_path().as_str());
+            let place = if place.line == 0 { part.place.clone() } else { place };
+            self.problems.push(place.problem(format!("`settings` of `{}`: {rule}", part.name), None));
+            return;
+        }
         // A choice that fits nowhere: the complaints of the choice that went deepest say most.
         if let ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } = error.kind() {
             let depth = |errors: &&Vec<ValidationError<'static>>| {
@@ -199,6 +213,16 @@ impl Check<'_> {
         };
         format!("`{path}` of `{}`: {words}", part.name)
     }
+}
+
+/// The words of the rule that a complaint is of: the `description` of the `then` or `else` that led to it.
+fn rule<'a>(schema: &'a Value, complaint: &str) -> Option<&'a str> {
+    let ends = complaint.match_indices('/').map(|(at, _)| at).chain([complaint.len()]);
+    let mut around = ends.filter_map(|end| complaint[..end].rsplit_once('/'));
+    let (above, name) = around.rfind(|(above, name)| {
+        ["then", "else"].contains(name) && schema.pointer(above).is_some_and(|above| above.get("if").is_some())
+    })?;
+    schema.pointer(above)?.get(name)?.get("description")?.as_str()
 }
 
 /// `/urls/0` as `settings.urls[0]`.

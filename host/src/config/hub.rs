@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::document::{Node, Table};
+use super::media::Fetching;
 use super::recordings::Serving;
 use super::secret::Secret;
 use super::suggest::suggestion;
@@ -34,6 +35,8 @@ pub struct Hub {
     pub retention: Retention,
     /// How recordings are served.
     pub recordings: Serving,
+    /// How media of messages is fetched and kept.
+    pub media: Fetching,
     /// The log.
     pub log: Log,
 }
@@ -176,6 +179,7 @@ impl Hub {
             alerts: Alerts::default(),
             retention: Retention::default(),
             recordings: Serving::default(),
+            media: Fetching::default(),
             log: Log::default(),
         }
     }
@@ -214,6 +218,7 @@ impl Hub {
         }
         hub.retention = Retention::read(table, hub.retention);
         hub.recordings = Serving::read(table);
+        hub.media = Fetching::read(table);
         if let Some(log) = table.take("log").and_then(|node| node.table()) {
             hub.log.json =
                 log.take("format").and_then(|node| node.word(&[("text", false), ("json", true)])).unwrap_or(false);

@@ -1,15 +1,17 @@
 //! The whole configuration, checked: what the hub runs by, swapped whole when files change.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::claims::{Claim, Claims};
 use super::document::Document;
 use super::hub::Hub;
 use super::problem::{Problem, Problems};
 use super::secret::{Keeper, Machine};
-use super::tenant::{Source, Tenant};
+use super::tenant::Tenant;
 use super::tenant_file::check_name;
 use super::warnings;
 
@@ -22,7 +24,7 @@ pub struct Plan {
     pub tenants: BTreeMap<String, Arc<Tenant>>,
     /// What is odd without being wrong.
     pub warnings: Vec<Problem>,
-    claims: BTreeMap<String, (String, String)>,
+    claims: Claims,
 }
 
 impl Plan {
@@ -71,7 +73,7 @@ impl Plan {
             let tenant = document(file, text).read(|table| Tenant::read(name, &table, hub.retention));
             tenants.insert(name.to_owned(), Arc::new(tenant));
         }
-        let claims = claims(&tenants, &mut problems.borrow_mut());
+        let claims = Claims::of(&tenants, &mut problems.borrow_mut());
         check_keys(&tenants, &mut problems.borrow_mut());
         let problems = problems.into_inner();
         match problems.is_empty() {
@@ -87,34 +89,19 @@ impl Plan {
         }
     }
 
-    /// The source that claims a path beside those under `/v1/hooks`.
-    pub fn claimed(&self, path: &str) -> Option<(&Arc<Tenant>, &Source)> {
-        let (tenant, source) = self.claims.get(path)?;
-        let tenant = self.tenants.get(tenant)?;
-        Some((tenant, tenant.sources.get(source)?))
+    /// Who claims a path beside the hub's own, on the hub's port or on this one.
+    pub fn claimed(&self, listen: Option<SocketAddr>, path: &str) -> Option<&Claim> {
+        self.claims.at(listen, path)
+    }
+
+    /// The ports beside the hub's own on which paths are claimed.
+    pub fn listens(&self) -> BTreeSet<SocketAddr> {
+        self.claims.listens()
     }
 }
 
 fn unreadable(file: &str, why: &str) -> Problem {
     Problem { file: file.to_owned(), line: 0, column: 0, what: why.to_owned(), hint: None }
-}
-
-/// Who claims which path: one each.
-fn claims(tenants: &BTreeMap<String, Arc<Tenant>>, problems: &mut Vec<Problem>) -> BTreeMap<String, (String, String)> {
-    let mut claims: BTreeMap<String, (String, String)> = BTreeMap::new();
-    for tenant in tenants.values() {
-        for source in tenant.sources.values() {
-            for path in &source.paths {
-                let claim = (tenant.name.clone(), source.name.clone());
-                if let Some((other, its)) = claims.insert(path.clone(), claim) {
-                    let what = format!("the path `{path}` is claimed twice");
-                    let hint = format!("source `{its}` of tenant `{other}` has it too");
-                    problems.push(source.place.problem(what, Some(hint)));
-                }
-            }
-        }
-    }
-    claims
 }
 
 /// A key tells whose it is: it stands once.

@@ -202,7 +202,7 @@ impl Archive {
     }
 }
 
-fn zone(node: &Node<'_>) -> Option<TimeZone> {
+pub(super) fn zone(node: &Node<'_>) -> Option<TimeZone> {
     let text = node.text()?;
     let zone = TimeZone::get(text).ok();
     if zone.is_none() {

@@ -1,6 +1,7 @@
 //! `tenants/NAME.toml`: a business with its sources, sinks, routes and people.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::amount::Rate;
@@ -12,8 +13,11 @@ use super::document::Place;
 use super::hosts::HostPattern;
 use super::hub::Retention;
 use super::recordings::Archive;
+use super::routing::Routing;
 use super::settings::Settings;
-use crate::model::{Event, Instant, Numbering};
+use super::silence::Silence;
+use crate::model::message::Origin;
+use crate::model::{Event, Instant, Item, Numbering};
 
 /// A business. Nothing crosses tenants.
 #[derive(Clone, Debug)]
@@ -36,6 +40,8 @@ pub struct Tenant {
     pub retention: Retention,
     /// Who is asked whose a number is.
     pub directory: Directory,
+    /// Where a dialplan that asks should send a caller.
+    pub routing: Routing,
 }
 
 /// A person who answers.
@@ -68,6 +74,10 @@ pub struct Source {
     pub allow: Vec<HostPattern>,
     /// How long one call of the component may take.
     pub timeout: Duration,
+    /// How often its outside system may be asked, reading and commands together; as the component says when absent.
+    pub rate: Option<Rate>,
+    /// When somebody is told that it says nothing any more; absent: what holds unless a file says otherwise.
+    pub silence: Option<Silence>,
     /// Where the recordings of its calls are; absent when nothing but their links is known.
     pub recordings: Option<Archive>,
     /// Whom its TLS connection believes; absent: the authorities that the machine knows.
@@ -89,6 +99,10 @@ pub struct Sink {
     pub settings: Settings,
     /// The databases that the component may read, by the name that it asks for.
     pub databases: BTreeMap<String, DatabaseAddress>,
+    /// Paths beside `/v1/endpoints/{tenant}/{sink}/` that are its own; with `/*` at the end all that is below.
+    pub paths: Vec<String>,
+    /// Where these paths are, when not on the hub's own port.
+    pub listen: Option<SocketAddr>,
     /// The hosts that it may speak to.
     pub allow: Vec<HostPattern>,
     /// How many deliveries run at once.
@@ -208,7 +222,10 @@ impl Route {
 impl Tenant {
     /// The sinks that want the event's record. A sink stands once for lasting routes and once for each that passes.
     pub fn wants<'a>(&'a self, event: &'a Event) -> impl Iterator<Item = Choice<'a>> {
-        self.routes.iter().filter(|route| route.matches(event)).flat_map(|route| {
+        // What was read from the past is no news, whatever a route says of types.
+        let past = matches!(&event.about.item, Item::Message(message) if message.origin == Some(Origin::Historic));
+        let selected = move |route: &&Route| !(past && route.is_ephemeral()) && route.matches(event);
+        self.routes.iter().filter(selected).flat_map(|route| {
             route.to.iter().map(|sink| Choice {
                 sink,
                 holds: route.holds.as_ref().map(|holds| holds.text()),

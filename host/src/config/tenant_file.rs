@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::authority::Authority;
+use super::claims;
 use super::condition::{Condition, Scope};
 use super::database;
 use super::directory::Directory;
@@ -12,7 +13,9 @@ use super::document::{Document, Node, Table};
 use super::hosts::HostPattern;
 use super::hub::Retention;
 use super::recordings::Archive;
+use super::routing::Routing;
 use super::settings::Settings;
+use super::silence::Silence;
 use super::suggest::suggestion;
 use super::tenant::{Agent, ApiKey, Backoff, Breaker, Role, Route, Sink, Source, Tenant};
 use crate::model::Numbering;
@@ -33,6 +36,7 @@ impl Tenant {
             keys: listed(table, "keys", ApiKey::read),
             retention: Retention::read(table, retention),
             directory: Directory::read(table, &declared.sinks),
+            routing: Routing::read(table),
             sources,
             sinks,
         };
@@ -251,36 +255,31 @@ impl Source {
             );
         }
         let (component, settings) = uses(table);
-        let paths = table.take("paths").map(|node| node.texts()).unwrap_or_default();
-        let paths = paths.into_iter().filter_map(|(path, node)| match check_path(path) {
-            Ok(()) => Some(path.to_owned()),
-            Err(why) => {
-                node.problem(format!("`{path}` {why}"), None);
-                None
-            }
-        });
-        let paths = paths.collect();
+        let paths = claims::paths(table.take("paths"), false, false);
         let (databases, allow, timeout) = (database::read(table), allow(table), timeout(table));
         let recordings = Archive::read(table);
+        let rate = table.take("rate").and_then(|node| node.rate());
+        let silence = table.take("silence").and_then(|node| Silence::read(&node));
         let ca = table.take("ca").and_then(|node| Authority::read(&node));
         let backoff = backoff(table, Backoff { ceiling: RECONNECT_CEILING, ..Backoff::default() });
         let (name, place) = (name.to_owned(), table.place());
         let (component, settings) = (component?, settings?);
-        Some(Source { name, component, settings, databases, paths, allow, timeout, recordings, ca, backoff, place })
+        Some(Source {
+            name,
+            component,
+            settings,
+            databases,
+            paths,
+            allow,
+            timeout,
+            rate,
+            silence,
+            recordings,
+            ca,
+            backoff,
+            place,
+        })
     }
-}
-
-/// What a source may claim.
-fn check_path(path: &str) -> Result<(), &'static str> {
-    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '?' | '#' | '{' | '}' | '*' | '%');
-    if !path.starts_with('/') || path.contains("//") || path.chars().any(odd) || path.len() > 255 {
-        return Err("is not a plain path like `/webhook/call`");
-    }
-    let own = ["/v1", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"];
-    if path == "/" || own.iter().any(|own| path == *own || path.strip_prefix(own).is_some_and(|r| r.starts_with('/'))) {
-        return Err("is the hub's own");
-    }
-    Ok(())
 }
 
 impl Sink {
@@ -290,11 +289,14 @@ impl Sink {
             let found = table.take(key).and_then(|node: Node<'_>| node.number(least..=most));
             found.unwrap_or(or)
         };
+        let listen = claims::listen(table.take("listen"));
         let sink = Sink {
             name: name.to_owned(),
             component: component.unwrap_or_default(),
             settings: settings.unwrap_or_default(),
             databases: database::read(table),
+            paths: claims::paths(table.take("paths"), true, listen.is_some()),
+            listen,
             allow: allow(table),
             concurrency: number("concurrency", 1, 1024, 4) as usize,
             rate: table.take("rate").and_then(|node| node.rate()),

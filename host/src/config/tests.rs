@@ -73,8 +73,8 @@ fn a_tenant_loads() {
     assert!(acme.sources["pbx"].settings.reveal().contains("s3cr3t"));
     assert!(!format!("{plan:?}").contains("s3cr3t"), "{plan:?}");
     assert_eq!(
-        plan.claimed("/webhook/call").map(|(tenant, source)| (&*tenant.name, &*source.name)),
-        Some(("acme", "pbx"))
+        plan.claimed(None, "/webhook/call"),
+        Some(&Claim { tenant: "acme".to_owned(), of: Claimed::Source("pbx".to_owned()) })
     );
 }
 
@@ -293,6 +293,7 @@ fn samples_load_as_they_are_and_with_every_setting() {
     let keeper = Safe::of(&[
         ("ACME_WEBHOOK_SECRET", "s"),
         ("ACME_VTIGER_KEY", "k"),
+        ("ACME_ROUTE_KEY", "r"),
         ("ACME_CDR_URL", "mysql://hub:sesame@pbx.example/asteriskcdrdb"),
         ("CORDBOARD_JWT_SECRET", "j"),
         ("CORDBOARD_KEY", &hash),
@@ -374,9 +375,15 @@ impl Catalog for Shelf {
                         "secret": secret,
                         "format": { "enum": ["generic", "3cx"] },
                         "unsigned": { "type": "boolean", "x-warning": {
-                            "when": true, "unless": ["secret"], "text": "whoever reaches it can report calls",
+                            "when": true, "text": "whoever reaches it can report calls",
                         } },
                     },
+                    "if": { "properties": { "unsigned": { "const": true } }, "required": ["unsigned"] },
+                    "then": {
+                        "description": "`unsigned` excludes `secret`",
+                        "properties": { "secret": false },
+                    },
+                    "else": { "required": ["secret"] },
                     "additionalProperties": false,
                 }),
                 source: true,
@@ -417,7 +424,7 @@ fn what_a_schema_wants_a_warning_for_is_said() {
         check(&with(secret, "settings = { unsigned = true }")).iter().map(ToString::to_string).collect();
     assert_eq!(unsigned.len(), 1, "{unsigned:?}");
     assert!(unsigned[0].ends_with("`unsigned` of `pbx`: whoever reaches it can report calls"), "{unsigned:?}");
-    assert!(check(&with(secret, "settings = { unsigned = false }")).is_empty());
+    assert!(check(ACME).is_empty());
 }
 
 #[test]
@@ -454,6 +461,14 @@ fn settings_are_checked_against_the_components_schema() {
         (
             with("{ env = \"ACME_VTIGER_KEY\" }", "\"plain\""),
             "`settings.access_key` of `crm` is a secret and must not stand in the file",
+        ),
+        (
+            with("settings = { secret", "settings = { unsigned = true, secret"),
+            "tenants/acme.toml:12:40: `settings` of `pbx`: `unsigned` excludes `secret`",
+        ),
+        (
+            with("settings = { secret = { env = \"ACME_WEBHOOK_SECRET\" } }", "settings = { unsigned = false }"),
+            "tenants/acme.toml:12:12: `settings` of `pbx` has no `secret`; add `secret = …`",
         ),
         (
             with("settings = { secret", "settings = { format = \"3xc\", secret"),

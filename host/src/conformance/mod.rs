@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::components::contract::Ability;
+use crate::components::contract::{Ability, Grant};
 use crate::components::{Component, Handle, Limits, LoadError, Runtime, RuntimeError, RuntimeOptions, Use, UseOptions};
 use crate::model::Numbering;
 use outside::{Play, Stage};
@@ -31,6 +31,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 pub enum Grade {
     /// Kept.
     Kept,
+    /// Not seen: the component did nothing by which it could be told.
+    NotTried,
     /// Not kept, and it should be.
     Advice,
     /// Not kept, and it must be.
@@ -81,6 +83,28 @@ impl Report {
         self.note(part, rule, Grade::Broken, seen);
     }
 
+    /// A rule about what comes of requests: where none was made, nothing has been shown.
+    async fn asking(
+        &mut self,
+        candidate: &Candidate,
+        part: &'static str,
+        rule: impl Into<String>,
+        trial: impl Future<Output = Result<(), String>>,
+    ) {
+        let before = candidate.stage.asked();
+        match trial.await {
+            Ok(()) if candidate.stage.asked() == before => {
+                let seen = match candidate.can(Ability::Grants) && candidate.grant.is_none() {
+                    true => "it made no request without a grant: give the trial one that its `issue` might have made",
+                    false => "it made no request",
+                };
+                let (rule, seen) = (rule.into(), Some(seen.to_owned()));
+                self.findings.push(Finding { part, rule, grade: Grade::NotTried, seen });
+            }
+            seen => self.rule(part, rule, seen),
+        }
+    }
+
     fn advice(&mut self, part: &'static str, rule: impl Into<String>, seen: Result<(), String>) {
         self.note(part, rule, Grade::Advice, seen);
     }
@@ -96,13 +120,14 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for Finding { part, rule, grade, seen } in &self.findings {
             let mark = match grade {
-                Grade::Kept => "ok    ",
-                Grade::Advice => "advice",
-                Grade::Broken => "BROKEN",
+                Grade::Kept => "ok       ",
+                Grade::NotTried => "not tried",
+                Grade::Advice => "advice   ",
+                Grade::Broken => "BROKEN   ",
             };
             writeln!(f, "{mark}  {part:<10}  {rule}")?;
             for line in seen.iter().flat_map(|seen| seen.lines()) {
-                writeln!(f, "        {:<10}    {line}", "")?;
+                writeln!(f, "           {:<10}    {line}", "")?;
             }
         }
         Ok(())
@@ -113,6 +138,7 @@ impl fmt::Display for Report {
 struct Candidate {
     component: Arc<Component>,
     settings: Value,
+    grant: Option<Grant>,
     stage: Arc<Stage>,
     runtime: Arc<Runtime>,
 }
@@ -131,7 +157,10 @@ impl Candidate {
             numbering: Arc::new(Numbering::default()),
             limits: Limits { timeout: TIMEOUT, ..Limits::default() },
         };
-        Use::new(&self.runtime, Handle::new(self.component.clone()), options).map_err(|why| why.to_string())
+        let used = Use::new(&self.runtime, Handle::new(self.component.clone()), options);
+        let used = used.map_err(|why| why.to_string())?;
+        used.set_grant(self.grant.clone());
+        Ok(used)
     }
 
     fn can(&self, ability: Ability) -> bool {
@@ -146,8 +175,9 @@ impl Candidate {
     }
 }
 
-/// Tries the component in this file with these settings.
-pub async fn run(file: &Path, settings: Value) -> Result<Report, ConformanceError> {
+/// Tries the component in this file with these settings. One that logs in goes on to its requests only with a `grant`,
+/// such as its `issue` might have made.
+pub async fn run(file: &Path, settings: Value, grant: Option<Grant>) -> Result<Report, ConformanceError> {
     let stage = Arc::new(Stage::default());
     let options = RuntimeOptions { outside: Some(stage.clone()), ..RuntimeOptions::default() };
     let runtime = Runtime::new(options)?;
@@ -157,7 +187,7 @@ pub async fn run(file: &Path, settings: Value) -> Result<Report, ConformanceErro
         let lines = mistakes.iter().map(|mistake| format!("\n  {}: {}", mistake.pointer, mistake.what));
         return Err(ConformanceError::Settings(lines.collect()));
     }
-    let candidate = Candidate { component, settings, stage, runtime };
+    let candidate = Candidate { component, settings, grant, stage, runtime };
     let mut report = Report::default();
     about::run(&candidate, file, &mut report).await;
     source::run(&candidate, &mut report).await;

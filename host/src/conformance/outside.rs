@@ -1,5 +1,6 @@
 //! An outside system that refuses, lies, and falls silent.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -71,17 +72,25 @@ impl Play {
 }
 
 /// Plays the outside system for all requests of all uses.
-pub(super) struct Stage(Mutex<Play>);
+pub(super) struct Stage {
+    play: Mutex<Play>,
+    asked: AtomicUsize,
+}
 
 impl Default for Stage {
     fn default() -> Self {
-        Stage(Mutex::new(Play::Away))
+        Stage { play: Mutex::new(Play::Away), asked: AtomicUsize::new(0) }
     }
 }
 
 impl Stage {
     pub(super) fn set(&self, play: Play) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = play;
+        *self.play.lock().unwrap_or_else(PoisonError::into_inner) = play;
+    }
+
+    /// Requests so far.
+    pub(super) fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
     }
 }
 
@@ -90,7 +99,8 @@ impl Outside for Stage {
         const JSON: &str = "application/json";
         const HTML: &str = "text/html; charset=utf-8";
         const PAGE: &str = "<!DOCTYPE html><html><head><title>Oops</title></head><body>Oops</body></html>";
-        let (status, kind, body) = match *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let (status, kind, body) = match *self.play.lock().unwrap_or_else(PoisonError::into_inner) {
             Play::Away => return Err("connection refused".to_owned()),
             Play::Dead => (StatusCode::INTERNAL_SERVER_ERROR, HTML, String::new()),
             Play::Gateway => (StatusCode::BAD_GATEWAY, HTML, PAGE.to_owned()),

@@ -29,12 +29,12 @@ async fn grants(candidate: &Candidate, report: &mut Report) {
                 Err(fault) => Err(fault.to_string()),
             }
         };
-        report.rule(PART, rule, tried.await);
+        report.asking(candidate, PART, rule, tried).await;
     }
     for play in Play::LYING {
         let rule = format!("lives through an outside system that {}", play.words());
         let tried = async { survived(candidate.on(play)?.issue(None).await.0.map(drop)) };
-        report.rule(PART, rule, tried.await);
+        report.asking(candidate, PART, rule, tried).await;
     }
 }
 
@@ -51,12 +51,12 @@ async fn directory(candidate: &Candidate, report: &mut Report) {
                 Err(fault) => Err(fault.to_string()),
             }
         };
-        report.rule(PART, rule, tried.await);
+        report.asking(candidate, PART, rule, tried).await;
     }
     for play in Play::LYING {
         let rule = format!("lives through an outside system that {}", play.words());
         let tried = async { survived(candidate.on(play)?.find(phone.clone()).await.0.map(drop)) };
-        report.rule(PART, rule, tried.await);
+        report.asking(candidate, PART, rule, tried).await;
     }
 }
 
@@ -65,16 +65,16 @@ async fn sink(candidate: &Candidate, report: &mut Report) {
     for play in Play::REFUSING {
         let rule = format!("says what the hub should do about an outside system that {}", play.words());
         let tried = async {
-            for outcome in deliver(candidate, play).await? {
-                judge(candidate, play, &outcome)?;
-            }
-            Ok(())
+            let before = candidate.stage.asked();
+            let outcomes = deliver(candidate, play).await?;
+            let has_asked = candidate.stage.asked() > before;
+            outcomes.iter().try_for_each(|outcome| judge(candidate, play, has_asked, outcome))
         };
-        report.rule(PART, rule, tried.await);
+        report.asking(candidate, PART, rule, tried).await;
     }
     for play in Play::LYING {
         let rule = format!("one outcome for each change of an outside system that {}", play.words());
-        report.rule(PART, rule, deliver(candidate, play).await.map(drop));
+        report.asking(candidate, PART, rule, async { deliver(candidate, play).await.map(drop) }).await;
     }
     let rule = "looks without harm whether it can work";
     let tried = async {
@@ -84,7 +84,7 @@ async fn sink(candidate: &Candidate, report: &mut Report) {
         }
         Ok(())
     };
-    report.rule(PART, rule, tried.await);
+    report.asking(candidate, PART, rule, tried).await;
 }
 
 /// Delivers records of every kind, as many at a time as the component takes.
@@ -106,24 +106,27 @@ fn name(change: &Change) -> String {
 }
 
 /// Whether an outcome fits to an outside system that has done nothing.
-fn judge(candidate: &Candidate, play: Play, outcome: &Outcome) -> Result<(), String> {
+fn judge(candidate: &Candidate, play: Play, has_asked: bool, outcome: &Outcome) -> Result<(), String> {
     let failure = match outcome {
         Outcome::Skipped(_) => return Ok(()),
         Outcome::Done(receipt) => return Err(format!("it says done, with the id {:?}", receipt.external_id)),
         Outcome::Failed(failure) => failure,
     };
     candidate.discreet(&failure.to_string())?;
-    let fits = match failure {
-        // Without a grant it may not even have asked.
-        Failure::Unauthorized { .. } => true,
-        Failure::Retryable { .. } => true,
-        Failure::RateLimited { .. } => play == Play::TooMany,
-        Failure::Misconfigured { .. } => matches!(play, Play::Stranger | Play::Elsewhere),
-        Failure::Rejected { .. } => play == Play::Elsewhere,
-    };
-    match fits {
+    match fits(play, has_asked, failure) {
         true => Ok(()),
         false => Err(format!("what will pass is not to be taken for lasting: {failure:?}")),
+    }
+}
+
+fn fits(play: Play, has_asked: bool, failure: &Failure) -> bool {
+    match failure {
+        Failure::Retryable { .. } => true,
+        Failure::RateLimited { .. } => play == Play::TooMany,
+        // Without a grant nothing was asked, and there is nobody else to say it.
+        Failure::Unauthorized { .. } => !has_asked || matches!(play, Play::Stranger | Play::Elsewhere),
+        Failure::Misconfigured { .. } => matches!(play, Play::Stranger | Play::Elsewhere),
+        Failure::Rejected { .. } => play == Play::Elsewhere,
     }
 }
 
@@ -136,4 +139,19 @@ impl Candidate {
 
 fn survived(result: Result<(), crate::components::Fault>) -> Result<(), String> {
     result.map_err(|fault| fault.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_turned_it_away_has_refused_the_grant() {
+        let refused = Failure::Unauthorized { why: "no such session".to_owned() };
+        let fitting: Vec<Play> = Play::REFUSING.into_iter().filter(|play| fits(*play, true, &refused)).collect();
+        assert_eq!(fitting, [Play::Stranger, Play::Elsewhere]);
+        assert!(fits(Play::Away, false, &refused), "it did not get that far");
+        let parked = Failure::Rejected { code: "http-500".to_owned(), why: "answered 500".to_owned() };
+        assert!(!fits(Play::Dead, true, &parked), "what will pass is not parked");
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::outside::Play;
 use super::{Candidate, Report, specimen};
-use crate::components::contract::{Ability, Command, CommandOutcome, Failure, Job};
+use crate::components::contract::{Ability, Command, CommandOutcome, Failure, Job, Performed};
 
 pub(super) async fn run(candidate: &Candidate, report: &mut Report) {
     if candidate.can(Ability::Webhook) {
@@ -56,7 +56,12 @@ async fn endpoint(candidate: &Candidate, report: &mut Report) {
 
 async fn pull(candidate: &Candidate, report: &mut Report) {
     const PART: &str = "pull";
-    let job = |kind: &str| Job { id: "conformance".to_owned(), kind: kind.to_owned(), parameters: "{}".to_owned() };
+    let job = |kind: &str| Job {
+        id: "conformance".to_owned(),
+        kind: kind.to_owned(),
+        parameters: "{}".to_owned(),
+        ..Job::default()
+    };
     let tried = async {
         match candidate.on(Play::Away)?.next(job("no-such-kind"), None).await.0 {
             Ok(Ok(_)) => Err("it answered with a page".to_owned()),
@@ -79,7 +84,7 @@ async fn pull(candidate: &Candidate, report: &mut Report) {
             let page = candidate.on(play)?.next(job("sync"), None).await.0;
             page.map(drop).map_err(|fault| fault.to_string())
         };
-        report.rule(PART, rule, tried.await);
+        report.asking(candidate, PART, rule, tried).await;
     }
 }
 
@@ -93,7 +98,7 @@ async fn commands(candidate: &Candidate, report: &mut Report) {
     };
     let tried = async {
         match candidate.on(Play::Away)?.perform(command("no.such-command", "{}")).await.0 {
-            Ok(Err(Failure::Rejected { .. })) => Ok(()),
+            Ok(Performed { result: Err(Failure::Rejected { .. }), .. }) => Ok(()),
             other => Err(format!("it answered {other:?}")),
         }
     };
@@ -102,7 +107,7 @@ async fn commands(candidate: &Candidate, report: &mut Report) {
         let tried = async {
             for arguments in ["{}", "[]", "null", "{\"to\": 7, \"call\": null}", "{"] {
                 match candidate.on(Play::Away)?.perform(command(name, arguments)).await.0 {
-                    Ok(Ok(CommandOutcome::Done(_))) => {
+                    Ok(Performed { result: Ok(CommandOutcome::Done(_)), .. }) => {
                         return Err(format!("it is done with the arguments {arguments}"));
                     }
                     Ok(_) => {}

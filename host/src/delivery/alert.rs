@@ -1,7 +1,6 @@
 //! Telling a person: by the log always, by a webhook and by mail where the configuration names them.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
@@ -45,7 +44,7 @@ impl Bell {
     /// Sends alerts as the configuration says, until the last clone is dropped.
     pub fn new(alerts: Alerts) -> Self {
         let (sender, receiver) = mpsc::channel(WAITING);
-        tokio::spawn(Ringing { alerts, sent: HashMap::new(), client: reqwest::Client::new() }.run(receiver));
+        tokio::spawn(Ringing { alerts, sent: Sent::default(), client: reqwest::Client::new() }.run(receiver));
         Bell(sender)
     }
 
@@ -61,25 +60,37 @@ impl Bell {
 
 struct Ringing {
     alerts: Alerts,
-    sent: HashMap<(&'static str, String, String), (Instant, u32)>,
+    sent: Sent,
     client: reqwest::Client,
+}
+
+/// When an alert of a kind was last sent for a lane, and how many there were since.
+#[derive(Default)]
+struct Sent(HashMap<(&'static str, String, String), (Instant, u32)>);
+
+impl Sent {
+    /// The alert, if it is to be sent now, with how many were kept back before it.
+    fn due(&mut self, mut alert: Alert, now: Instant) -> Option<Alert> {
+        let key = (alert.kind, alert.tenant.clone(), alert.name.clone());
+        match self.0.get_mut(&key) {
+            Some((at, more)) if now < *at + QUIET => {
+                *more += 1;
+                return None;
+            }
+            Some((_, more)) => alert.more = *more,
+            None => {}
+        }
+        self.0.insert(key, (now, 0));
+        Some(alert)
+    }
 }
 
 impl Ringing {
     async fn run(mut self, mut receiver: mpsc::Receiver<Alert>) {
-        while let Some(mut alert) = receiver.recv().await {
-            let key = (alert.kind, alert.tenant.clone(), alert.name.clone());
-            match self.sent.get_mut(&key) {
-                Some((at, more)) if at.elapsed() < QUIET => {
-                    *more += 1;
-                    continue;
-                }
-                Some((_, more)) => alert.more = *more,
-                None => {}
+        while let Some(alert) = receiver.recv().await {
+            if let Some(alert) = self.sent.due(alert, Instant::now()) {
+                tokio::join!(self.post(&alert), self.mail(&alert));
             }
-            self.sent.insert(key, (Instant::now(), 0));
-            let alert = Arc::new(alert);
-            tokio::join!(self.post(&alert), self.mail(&alert));
         }
     }
 
@@ -113,4 +124,29 @@ async fn send(mail: &crate::config::Mail, alert: &Alert) -> Result<(), Box<dyn s
         alert.delivery.map(|id| format!("\n\nDelivery {id}: `cordboard deliveries show {id}`")).unwrap_or_default();
     transport.send(message.body(format!("{}{delivery}{more}\n", alert.why))?).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn alert(kind: &'static str, name: &str) -> Alert {
+        let (tenant, why) = ("acme".to_owned(), "no such module".to_owned());
+        Alert { kind, tenant, name: name.to_owned(), delivery: None, why, more: 0 }
+    }
+
+    #[test]
+    fn one_of_a_kind_is_sent_for_a_lane_in_five_minutes_and_the_rest_is_counted() {
+        let (mut sent, now) = (Sent::default(), Instant::now());
+        let mut after = |kind, name, seconds| {
+            sent.due(alert(kind, name), now + Duration::from_secs(seconds)).map(|alert| alert.more)
+        };
+        assert_eq!(after("parked", "crm", 0), Some(0));
+        assert_eq!([1, 100, 299].map(|seconds| after("parked", "crm", seconds)), [None; 3]);
+        assert_eq!(after("paused", "crm", 299), Some(0), "another kind has its own");
+        assert_eq!(after("parked", "other", 299), Some(0), "so has another lane");
+        assert_eq!(after("parked", "crm", 300), Some(3));
+        assert_eq!(after("parked", "crm", 599), None);
+        assert_eq!(after("parked", "crm", 600), Some(1));
+    }
 }

@@ -24,7 +24,7 @@ pub fn change(claimed: &Claimed, tenant: &Tenant, sink: &str, links: &Links) -> 
 }
 
 /// Fills in who the tenant's people are in the sink.
-fn name_people(item: &mut Item, tenant: &Tenant, sink: &str) {
+pub fn name_people(item: &mut Item, tenant: &Tenant, sink: &str) {
     let name = |agent: &mut Agent| {
         let Some(known) = agent.extension.as_deref().and_then(|extension| tenant.agent_at(extension)) else { return };
         agent.user = known.users.get(sink).cloned().or(agent.user.take());

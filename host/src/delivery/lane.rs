@@ -23,7 +23,7 @@ use crate::store::{Attempt, Claimed, End, Finished, Lane, Store};
 
 /// A claim lasts so long; it is prolonged while the lane lives, so this bounds only how long the deliveries of a dead
 /// node wait for another.
-const LEASE: Duration = Duration::from_secs(60);
+pub const LEASE: Duration = Duration::from_secs(60);
 
 /// A lane with nothing due looks again after so long, should a wake-up have been missed.
 const IDLE: Duration = Duration::from_secs(30);
@@ -51,6 +51,8 @@ pub struct Spec {
     pub bell: Bell,
     /// Links to recordings.
     pub links: Arc<Links>,
+    /// How long a claim lasts.
+    pub lease: Duration,
 }
 
 /// A lane at work.
@@ -159,23 +161,27 @@ impl Runner {
         }
     }
 
-    /// Starts one call, claiming first when nothing is at hand.
+    /// Starts one call, claiming first when nothing is at hand: the calls under way go on meanwhile.
     async fn work(self: &Arc<Self>, ready: &mut VecDeque<Claimed>, calls: &mut JoinSet<()>, trial: bool) {
-        let permit = tokio::select! {
-            permit = self.slots.clone().acquire_owned() => permit,
-            () = self.stop.cancelled() => return,
-        };
-        let Ok(permit) = permit else { return };
         if ready.is_empty() {
             self.claim(ready).await;
         }
         if ready.is_empty() {
-            drop(permit);
             if trial {
                 self.gate().withdrawn();
             }
             return self.idle().await;
         }
+        // Outcomes are noted while the next calls are made, but no more of them than calls: a store that is slow, or
+        // gone, holds up the lane.
+        while calls.len() >= 2 * self.spec.sink.concurrency.max(1) {
+            calls.join_next().await;
+        }
+        let permit = tokio::select! {
+            permit = self.slots.clone().acquire_owned() => permit,
+            () = self.stop.cancelled() => return,
+        };
+        let Ok(permit) = permit else { return };
         let most = if trial { 1 } else { self.batch() };
         let batch: Vec<Claimed> = ready.drain(..most.min(ready.len())).collect();
         calls.spawn(self.clone().deliver(batch, permit, trial));
@@ -183,8 +189,8 @@ impl Runner {
 
     async fn claim(&self, ready: &mut VecDeque<Claimed>) {
         let most = self.batch() * self.spec.sink.concurrency.max(1) * AHEAD;
-        let until = Instant::now() + LEASE;
-        match self.spec.store.claim(&self.lane, most.try_into().unwrap_or(u32::MAX), LEASE).await {
+        let until = Instant::now() + self.spec.lease;
+        match self.spec.store.claim(&self.lane, most.try_into().unwrap_or(u32::MAX), self.spec.lease).await {
             Ok(claimed) => {
                 let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
                 held.extend(claimed.iter().map(|one| ((one.delivery, one.claim), until)));
@@ -208,7 +214,7 @@ impl Runner {
         self.sleep(Instant::now() + wait.min(IDLE)).await;
     }
 
-    /// One call of the adapter, or one for each change when the first broke the component down.
+    /// One call of the adapter, or one for each change when the first broke the component down, and what came of it.
     async fn deliver(self: Arc<Self>, batch: Vec<Claimed>, permit: OwnedSemaphorePermit, trial: bool) {
         let mut ends = Vec::with_capacity(batch.len());
         let mut changes = Vec::with_capacity(batch.len());
@@ -229,14 +235,24 @@ impl Runner {
                 }
             }
         }
-        self.finish(ends).await;
-        match live.len() {
-            0 if trial => self.gate().withdrawn(),
-            0 => {}
-            1 => self.attempt(&live, changes, true).await,
-            _ => self.attempt(&live, changes, false).await,
+        if live.is_empty() && trial {
+            self.gate().withdrawn();
         }
+        if !live.is_empty() {
+            match self.attempt(&live, changes).await {
+                Ok(attempted) => ends.extend(attempted),
+                Err(changes) => {
+                    for (claimed, change) in live.iter().zip(changes) {
+                        self.paced().await;
+                        let attempted = self.attempt(std::slice::from_ref(claimed), vec![change]).await;
+                        self.finish(attempted.unwrap_or_default()).await;
+                    }
+                }
+            }
+        }
+        // The adapter is free for the next call while this one's outcomes are noted.
         drop(permit);
+        self.finish(ends).await;
         self.wake();
     }
 
@@ -260,7 +276,7 @@ impl Runner {
     fn still_ours(&self, claimed: &Claimed) -> bool {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (claimed.delivery, claimed.claim);
-        let margin = self.spec.sink.timeout.min(LEASE / 2);
+        let margin = self.spec.sink.timeout.min(self.spec.lease / 2);
         let ours = held.get(&key).is_some_and(|end| Instant::now() + margin <= *end);
         if !ours {
             held.remove(&key);
@@ -268,7 +284,9 @@ impl Runner {
         ours
     }
 
-    async fn attempt(&self, live: &[Claimed], changes: Vec<Change>, alone: bool) {
+    /// Calls the adapter; how the claims end. When several changes together broke the component down they are given
+    /// back: each is to be tried by itself.
+    async fn attempt(&self, live: &[Claimed], changes: Vec<Change>) -> Result<Vec<Finished>, Vec<Change>> {
         let (at, begun) = (model::Instant::now(), Instant::now());
         let (result, exchanges) = self.spec.adapter.deliver(changes.clone()).await;
         let took = begun.elapsed();
@@ -280,14 +298,10 @@ impl Runner {
         let deliveries = live.iter().map(|claimed| claimed.delivery);
         let outcomes: Vec<(i64, Meaning)> = match result {
             Ok(outcomes) => deliveries.zip(outcomes.into_iter().map(Meaning::of)).collect(),
-            Err(fault) if alone => deliveries.map(|delivery| (delivery, Meaning::of_fault(&fault))).collect(),
+            Err(fault) if live.len() == 1 => deliveries.map(|delivery| (delivery, Meaning::of_fault(&fault))).collect(),
             Err(fault) => {
                 tracing::warn!(tenant = self.lane.tenant, sink = self.lane.sink, "{fault}; each change by itself now");
-                for (claimed, change) in live.iter().zip(changes) {
-                    self.paced().await;
-                    Box::pin(self.attempt(std::slice::from_ref(claimed), vec![change], true)).await;
-                }
-                return;
+                return Err(changes);
             }
         };
         let verdict = self.gate().heard(&outcomes, Instant::now());
@@ -310,8 +324,7 @@ impl Runner {
             };
             finished(claimed, self.end(claimed, meaning, verdict.until), Some(attempt))
         });
-        let ends = ends.collect();
-        self.finish(ends).await;
+        Ok(ends.collect())
     }
 
     /// How a claim ends by what the outcome means. `until`: the lane waits, and nobody spends an attempt, but for a change
@@ -414,15 +427,15 @@ impl Runner {
 
     /// Prolongs the leases of what is claimed and not yet ended.
     async fn prolong(self: Arc<Self>) {
-        let mut ticks = tokio::time::interval(LEASE / 3);
+        let mut ticks = tokio::time::interval(self.spec.lease / 3);
         loop {
             ticks.tick().await;
             let held: Vec<_> = self.held.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
             if held.is_empty() {
                 continue;
             }
-            let until = Instant::now() + LEASE;
-            match self.spec.store.renew(&held, LEASE).await {
+            let until = Instant::now() + self.spec.lease;
+            match self.spec.store.renew(&held, self.spec.lease).await {
                 Ok(ours) => {
                     let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
                     held.iter_mut()

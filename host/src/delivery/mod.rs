@@ -21,8 +21,9 @@ use tokio::task::JoinHandle;
 
 pub use alert::{Alert, Bell};
 pub use breaker::{Breaker, Gate};
+pub use change::name_people;
 pub use gate::State;
-pub use lane::Spec;
+pub use lane::{LEASE, Spec};
 
 use crate::store::{Lane, Store};
 use lane::Runner;

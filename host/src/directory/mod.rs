@@ -25,6 +25,7 @@ use crate::store::Store;
 
 use book::{Answer, Book, Lifetimes};
 pub use known::{Known, Match, Owner};
+pub use owner::Responsible;
 
 /// Answers that are kept, of all tenants together. At about half a kilobyte each, some megabytes.
 const ANSWERS: u64 = 10_000;
@@ -89,7 +90,7 @@ impl Directory {
     }
 
     /// Whose number it is, as far as that comes to light within this time.
-    async fn within(self: &Arc<Self>, tenant: &str, phone: &Phone, budget: Duration) -> Known {
+    pub async fn within(self: &Arc<Self>, tenant: &str, phone: &Phone, budget: Duration) -> Known {
         let mut known = Known::nobody(phone.clone());
         let (Some(shelf), Some(key)) = (self.shelf(tenant), phone.key()) else { return known };
         if let Some(colleague) = colleague(&shelf.tenant, phone) {
@@ -152,16 +153,16 @@ impl Directory {
         None
     }
 
-    /// The extension of the person who looks after whoever has this number; absent on any doubt, and after `patience`
-    /// or the tenant's budget, whichever is less.
-    pub async fn owner(self: &Arc<Self>, tenant: &str, typed: &str, patience: Duration) -> Option<String> {
+    /// Who looks after whoever has this number, as far as that comes to light within `patience` or the tenant's budget,
+    /// whichever is less.
+    pub async fn responsible(self: &Arc<Self>, tenant: &str, typed: &str, patience: Duration) -> Responsible {
         let begun = Instant::now();
-        let shelf = self.shelf(tenant)?;
+        let Some(shelf) = self.shelf(tenant) else { return Responsible::Unclear };
         let phone = shelf.tenant.numbering.typed(typed);
         let budget = shelf.tenant.directory.budget.min(patience);
         let known = self.within(tenant, &phone, budget).await;
         tracing::debug!(tenant, took = ?begun.elapsed(), complete = known.complete, "whose number is it");
-        owner::extension(&known)
+        owner::responsible(&known)
     }
 
     fn shelf(&self, tenant: &str) -> Option<Arc<Shelf>> {

@@ -1,31 +1,34 @@
 //! Where to send a caller: to whoever looks after them, if that is beyond doubt.
 
 use super::known::Known;
+use crate::config::Routing;
 
-/// Longer texts are no extension.
-const LONGEST: usize = 32;
+/// Whose callers somebody is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Responsible {
+    /// Of whoever has this extension.
+    Of(String),
+    /// No CRM knows them.
+    Nobody,
+    /// Somebody was not heard, nobody with an extension looks after them, or several do.
+    Unclear,
+}
 
-/// The one extension that all sinks agree on. A dialplan dials what it is given, so it is given nothing when somebody
-/// was not heard, when a match has no owner or one without an extension, or when two owners have it.
-pub(super) fn extension(known: &Known) -> Option<String> {
+/// The one extension that all sinks agree on. A dialplan dials what it is given, so nothing is named when somebody was
+/// not heard, when a match has no owner or one without an extension, or when two owners have it.
+pub(super) fn responsible(known: &Known) -> Responsible {
     if !known.complete {
-        return None;
+        return Responsible::Unclear;
     }
     let mut agreed: Option<&str> = None;
     for found in known.matches.iter().filter(|found| found.sink.is_some()) {
-        let own = found.owner.as_ref()?.extension.as_deref()?;
-        if agreed.is_some_and(|other| other != own) {
-            return None;
+        let own = found.owner.as_ref().and_then(|owner| owner.extension.as_deref());
+        match own.filter(|own| Routing::can_be_dialled(own) && agreed.is_none_or(|other| other == *own)) {
+            Some(own) => agreed = Some(own),
+            None => return Responsible::Unclear,
         }
-        agreed = Some(own);
     }
-    agreed.filter(|extension| is_safe(extension)).map(str::to_owned)
-}
-
-/// Nothing but what can be pressed on a telephone: `&` would dial several, `/` choose a channel, `,` end an argument.
-fn is_safe(extension: &str) -> bool {
-    let pressed = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'*' | b'#' | b'+');
-    (1..=LONGEST).contains(&extension.len()) && extension.bytes().all(pressed)
+    agreed.map_or(Responsible::Nobody, |extension| Responsible::Of(extension.to_owned()))
 }
 
 #[cfg(test)]
@@ -55,6 +58,12 @@ mod tests {
 
     #[test]
     fn one_owner_beyond_doubt() {
+        let extension = |known: &Known| match responsible(known) {
+            Responsible::Of(extension) => Some(extension),
+            Responsible::Nobody | Responsible::Unclear => None,
+        };
+        assert_eq!(responsible(&known(&[])), Responsible::Nobody);
+        assert_eq!(responsible(&Known { complete: false, ..known(&[]) }), Responsible::Unclear);
         assert_eq!(extension(&known(&[Some("1001")])).as_deref(), Some("1001"));
         assert_eq!(extension(&known(&[Some("1001"), Some("1001")])).as_deref(), Some("1001"));
         assert_eq!(extension(&known(&[])), None);
@@ -70,9 +79,9 @@ mod tests {
     fn nothing_that_a_dialplan_would_take_for_more_than_digits() {
         for odd in ["1001&1002", "1001,30,t", "PJSIP/1001", "${SHELL(x)}", "10 01", "1001\n", "", "ana", "１００１"]
         {
-            assert_eq!(extension(&known(&[Some(odd)])), None, "{odd:?}");
+            assert_eq!(responsible(&known(&[Some(odd)])), Responsible::Unclear, "{odd:?}");
         }
-        assert_eq!(extension(&known(&[Some(&"1".repeat(33))])), None);
-        assert_eq!(extension(&known(&[Some("*97#")])).as_deref(), Some("*97#"));
+        assert_eq!(responsible(&known(&[Some(&"1".repeat(33))])), Responsible::Unclear);
+        assert_eq!(responsible(&known(&[Some("*97#")])), Responsible::Of("*97#".to_owned()));
     }
 }

@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 use crate::components::contract::{Ability, Change, Failure, Grant, Outcome};
 use crate::components::{Called, Exchange, Fault, Use};
 use crate::model::Instant;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// A grant is renewed so long before its end, so that no call meets the end.
 const AHEAD: Duration = Duration::from_secs(60);
@@ -27,14 +27,15 @@ pub struct Granted {
     name: String,
     component: Arc<Use>,
     store: Store,
-    renewing: Mutex<()>,
+    /// One login at a time; and the grant that came and could not be kept, for what it was made of is used up.
+    renewing: Mutex<Option<Grant>>,
 }
 
 impl Granted {
     /// The use `name` of a tenant.
     pub fn new(tenant: &str, name: &str, component: Arc<Use>, store: Store) -> Arc<Self> {
         let (tenant, name) = (tenant.to_owned(), name.to_owned());
-        Arc::new(Granted { tenant, name, component, store, renewing: Mutex::new(()) })
+        Arc::new(Granted { tenant, name, component, store, renewing: Mutex::new(None) })
     }
 
     /// The use itself, for calls that need no grant.
@@ -124,48 +125,58 @@ impl Granted {
         }
     }
 
+    /// What the store has; what was refused, when it has none.
+    async fn stored(&self, refused: &Option<Grant>) -> Result<Option<Grant>, StoreError> {
+        match self.store.grant(&self.tenant, &self.name).await {
+            Ok(stored) => Ok(stored.or_else(|| refused.clone())),
+            Err(StoreError::Sealed) => {
+                tracing::warn!(
+                    tenant = self.tenant,
+                    of = self.name,
+                    "the stored grant does not open with the present key; logging in anew"
+                );
+                Ok(refused.clone())
+            }
+            Err(why) => Err(why),
+        }
+    }
+
     /// Replaces `refused` by a newer grant: one that somebody else has got meanwhile, or a new one.
     async fn renew(&self, refused: Option<Grant>, exchanges: &mut Vec<Exchange>) -> Result<(), Result<Failure, Fault>> {
-        let _one_at_a_time = self.renewing.lock().await;
+        let mut unkept = self.renewing.lock().await;
         if let Some(present) = self.component.grant()
             && Some(&present) != refused.as_ref()
             && lasts(&present)
         {
             return Ok(());
         }
-        let unavailable = |why: crate::store::StoreError| {
+        let unavailable = |why: StoreError| {
             Ok(Failure::Retryable { why: format!("the grant could not be kept: {why}"), status: None, after: None })
         };
         let lock = self.store.grant_lock(&self.tenant, &self.name, LOGIN).await.map_err(unavailable)?;
-        let stored = match self.store.grant(&self.tenant, &self.name).await {
-            Ok(stored) => stored,
-            Err(crate::store::StoreError::Sealed) => {
-                tracing::warn!(
-                    tenant = self.tenant,
-                    of = self.name,
-                    "the stored grant does not open with the present key; logging in anew"
-                );
-                None
-            }
-            Err(why) => return Err(unavailable(why)),
+        let grant = match unkept.take() {
+            Some(grant) => grant,
+            None => match self.stored(&refused).await.map_err(unavailable)? {
+                Some(newer) if Some(&newer) != refused.as_ref() && lasts(&newer) => {
+                    self.component.set_grant(Some(newer));
+                    drop(lock);
+                    return Ok(());
+                }
+                previous => {
+                    let (issued, more) = self.component.issue(previous).await;
+                    exchanges.extend(more);
+                    match issued {
+                        Ok(Ok(grant)) => grant,
+                        Ok(Err(failure)) => return Err(Ok(failure)),
+                        Err(fault) => return Err(Err(fault)),
+                    }
+                }
+            },
         };
-        let previous = match stored {
-            Some(stored) if Some(&stored) != refused.as_ref() && lasts(&stored) => {
-                self.component.set_grant(Some(stored));
-                drop(lock);
-                return Ok(());
-            }
-            Some(stored) => Some(stored),
-            None => refused,
-        };
-        let (issued, more) = self.component.issue(previous).await;
-        exchanges.extend(more);
-        let grant = match issued {
-            Ok(Ok(grant)) => grant,
-            Ok(Err(failure)) => return Err(Ok(failure)),
-            Err(fault) => return Err(Err(fault)),
-        };
-        self.store.put_grant(&self.tenant, &self.name, &grant).await.map_err(unavailable)?;
+        if let Err(why) = self.store.put_grant(&self.tenant, &self.name, &grant).await {
+            *unkept = Some(grant);
+            return Err(unavailable(why));
+        }
         self.component.set_grant(Some(grant));
         tracing::info!(tenant = self.tenant, of = self.name, "logged in");
         Ok(())

@@ -72,7 +72,8 @@ fn sent(status: StatusCode, sound: &Sound, tag: &str, from: u64, count: u64) -> 
 fn described(status: StatusCode, sound: &Sound, tag: &str, body: Body) -> Response {
     let mut response = (status, body).into_response();
     let modified = httpdate::fmt_http_date(sound.modified);
-    let disposition = format!("inline; filename=\"{}\"", sound.name);
+    let shown = if sound.inline { "inline" } else { "attachment" };
+    let disposition = format!("{shown}; filename=\"{}\"", sound.name);
     for (name, value) in [
         (header::CONTENT_TYPE, sound.media_type),
         (header::CONTENT_DISPOSITION, disposition.as_str()),

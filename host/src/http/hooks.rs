@@ -1,5 +1,6 @@
 //! Webhooks in: committed before they are answered.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant as Clock;
 
@@ -10,8 +11,9 @@ use bytes::Bytes;
 
 use super::problem::{Kind, Problem};
 use super::query::Names;
-use super::{Api, body};
+use super::{Api, body, endpoints, route};
 use crate::components::contract::{self, Refusal};
+use crate::config::{Claim, Claimed};
 use crate::intake::IntakeError;
 use crate::model::Instant;
 
@@ -34,17 +36,32 @@ pub(super) async fn hook(State(api): State<Arc<Api>>, names: Names<2>, request: 
     receive(&api, &tenant, &source, request).await
 }
 
-/// What is under none of the hub's own paths: a path that a source claims, or nothing.
+/// The port on which a request came, when it is not the hub's own.
+#[derive(Clone, Copy)]
+pub(super) struct Door(pub(super) Option<SocketAddr>);
+
+/// What is under none of the hub's own paths: a path that somebody claims, or nothing.
 pub(super) async fn elsewhere(State(api): State<Arc<Api>>, request: Request) -> Result<Response, Problem> {
     let plan = api.plan.load_full();
-    let Some((tenant, source)) = plan.claimed(request.uri().path()) else {
+    let door = request.extensions().get::<Door>().and_then(|door| door.0);
+    let Some(Claim { tenant, of }) = plan.claimed(door, request.uri().path()) else {
         return Err(Problem::new(Kind::NotFound, "there is nothing under this path; `/docs` says what there is"));
     };
-    if request.method() != Method::POST {
-        let allow = Some(HeaderValue::from_static("POST"));
-        return Err(Problem::new(Kind::Method, "a webhook is posted").allow(allow));
+    match of {
+        Claimed::Source(_) if request.method() != Method::POST => {
+            let allow = Some(HeaderValue::from_static("POST"));
+            Err(Problem::new(Kind::Method, "a webhook is posted").allow(allow))
+        }
+        Claimed::Source(source) => receive(&api, tenant, source, request).await,
+        Claimed::Sink(sink) => endpoints::answer(&api, tenant, sink, request).await,
+        Claimed::Routing => Ok(route::claimed(api.clone(), tenant, request).await),
     }
-    receive(&api, &tenant.name, &source.name, request).await
+}
+
+/// Whether a dialplan asks there where a caller should go: it dials whatever it is answered.
+pub(super) fn is_dialplan(api: &Api, door: Option<SocketAddr>, path: &str) -> bool {
+    let is_claimed = || api.plan.load().claimed(door, path).is_some_and(|claim| claim.of == Claimed::Routing);
+    path.starts_with("/v1/route/") || is_claimed()
 }
 
 async fn receive(api: &Api, tenant: &str, source: &str, request: Request) -> Result<Response, Problem> {

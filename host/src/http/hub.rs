@@ -14,7 +14,6 @@ use super::auth::Supervisor;
 use super::problem::{Kind, Problem};
 use crate::components::Status;
 use crate::delivery::State;
-use crate::intake::ConnectionState;
 use crate::model::Instant;
 
 /// What this is.
@@ -114,38 +113,4 @@ pub(super) async fn lanes(
         }
     };
     Ok(Json(names.into_iter().map(lane).collect()))
-}
-
-/// A source.
-#[derive(Serialize, utoipa::ToSchema)]
-pub(super) struct SourceView {
-    /// Its name.
-    name: String,
-    /// The component's word.
-    component: String,
-    /// Where its webhooks go, if it takes any.
-    webhook: String,
-    /// Further paths that are its own.
-    paths: Vec<String>,
-    /// How its connection stands, if it has one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    connection: Option<ConnectionState>,
-}
-
-/// The tenant's sources.
-#[utoipa::path(get, path = "/v1/sources", tag = "hub",
-    responses((status = 200, body = Vec<SourceView>), (status = "default", body = super::problem::Document)))]
-pub(super) async fn sources(
-    extract::State(api): extract::State<Arc<Api>>,
-    Supervisor(caller): Supervisor,
-) -> Json<Vec<SourceView>> {
-    let public = api.plan.load().hub.address();
-    let view = |source: &crate::config::Source| SourceView {
-        name: source.name.clone(),
-        component: source.component.clone(),
-        webhook: format!("{public}/v1/hooks/{}/{}", caller.tenant.name, source.name),
-        paths: source.paths.iter().map(|path| format!("{public}{path}")).collect(),
-        connection: api.connections.state(&caller.tenant.name, &source.name),
-    };
-    Json(caller.tenant.sources.values().map(view).collect())
 }

@@ -19,6 +19,7 @@ mod hub;
 mod intake;
 mod jwks;
 mod live;
+mod media;
 mod metrics;
 mod people;
 mod problem;
@@ -28,7 +29,9 @@ mod recordings;
 mod route;
 mod router;
 mod serve;
+mod signed;
 mod socket;
+mod sources;
 mod tickets;
 
 use std::sync::Arc;
@@ -42,7 +45,7 @@ pub use auth::{Caller, Claims};
 pub use metrics::recorder;
 pub use problem::{Kind as ProblemKind, Problem};
 pub use router::{openapi, router};
-pub use serve::serve;
+pub use serve::{SideDoor, serve};
 
 use crate::commands::Commands;
 use crate::components::Library;
@@ -52,7 +55,9 @@ use crate::directory::Directory;
 use crate::hub::Hub;
 use crate::intake::{Connections, Reception};
 use crate::live::Live;
+use crate::media::Media;
 use crate::recordings::{Links, Recordings};
+use crate::routing::Router;
 use crate::store::Store;
 
 /// What the handlers stand on.
@@ -61,10 +66,12 @@ pub struct Api {
     store: Store,
     live: Arc<Live>,
     directory: Arc<Directory>,
+    routing: Arc<Router>,
     library: Arc<Library>,
     reception: Arc<Reception>,
     lanes: Arc<Lanes>,
     recordings: Arc<Recordings>,
+    media: Arc<Media>,
     links: Arc<Links>,
     connections: Arc<Connections>,
     commands: Arc<Commands>,
@@ -86,10 +93,12 @@ impl Api {
             store: hub.store.clone(),
             live: hub.live.clone(),
             directory: hub.directory.clone(),
+            routing: hub.routing.clone(),
             library: hub.library.clone(),
             reception: hub.reception.clone(),
             lanes: hub.lanes.clone(),
             recordings: hub.recordings.clone(),
+            media: hub.media.clone(),
             links: hub.links.clone(),
             connections: hub.connections.clone(),
             commands: hub.commands.clone(),

@@ -9,14 +9,15 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::Api;
-use super::auth::Caller;
 use super::file;
 use super::problem::{Kind, Problem};
 use super::query::{Id, Query};
-use crate::live::Sight;
+use super::signed::{Link, Opener};
+use crate::components::contract;
 use crate::model::call::Recording;
-use crate::model::{Call, Item};
-use crate::recordings::{Format, LinkError, Unserved, Wanted, short};
+use crate::model::{self, Call, Instant, Item, Subject};
+use crate::recordings::{Format, Part, Unserved, Wanted, short};
+use crate::store::Record;
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -54,59 +55,96 @@ pub(super) async fn recording(
     Query(asked): Query<Asked>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let Listener { tenant, name, sight } = Listener::of(&api, id, &asked, &headers).await?;
+    let link = Link {
+        tenant: asked.tenant.as_deref(),
+        id: asked.recording.as_deref(),
+        expires: asked.expires,
+        signature: asked.signature.as_deref(),
+    };
+    let Opener { tenant, name, sight } = Opener::of(&api, Part::Recording, id, link, &headers).await?;
     let record = api.store.record(&tenant, id).await?.filter(|record| sight.sees(&record.item));
     let record = record.ok_or_else(|| Problem::missing("call"))?;
     let Item::Call(call) = &record.item else { return Err(Problem::missing("call")) };
     let recording = chosen(call, asked.recording.as_deref())?;
+    let format = format(asked.format.as_deref(), &headers)?;
+    let what = What { record: &record, call, recording, format };
+    let mut response = hand_out(&api, &tenant, &name, &what, &headers).await?;
+    response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
+    Ok(response)
+}
+
+/// The recording that a component's endpoint wants to be sent. What the ledger does not know is taken as the component
+/// says it, as if the source had reported it.
+pub(super) async fn sound_for(
+    api: &Api,
+    tenant: &str,
+    asked: contract::Sound,
+    headers: &HeaderMap,
+) -> Result<Result<Response, Unserved>, Problem> {
+    let subject = Subject { source: asked.source, kind: model::Kind::Call, id: asked.call };
+    let known = match subject.id.is_empty() {
+        true => None,
+        false => api.store.record_of(tenant, &subject).await?,
+    };
+    let record = known.unwrap_or_else(|| unknown(subject, asked.began));
+    let Item::Call(call) = &record.item else { return Ok(Err(none())) };
+    let named = asked.recording.map(|id| Recording { id, url: None, media_type: None, duration: None });
+    let known = |named: &Recording| call.recordings.iter().find(|recording| recording.id == named.id);
+    let recording = match &named {
+        Some(named) => known(named).unwrap_or(named),
+        None => match call.recordings.first() {
+            Some(first) => first,
+            None => return Ok(Err(none())),
+        },
+    };
+    let format = asked.format.as_deref().and_then(Format::of);
+    let what = What { record: &record, call, recording, format };
+    Ok(hand_out(api, tenant, "an endpoint", &what, headers).await)
+}
+
+fn none() -> Unserved {
+    Unserved::Missing("the call has no recording".to_owned(), None)
+}
+
+/// A call that the ledger does not have: it was over before the hub knew the PBX.
+fn unknown(subject: Subject, began: Option<Instant>) -> Record {
+    let call = Call { started_at: began, ended_at: Some(began.unwrap_or_default()), ..Call::default() };
+    let never = Instant::default();
+    let item = Item::Call(call);
+    Record { id: 0, subject, also: Vec::new(), revision: 0, created_at: never, updated_at: never, item }
+}
+
+/// Which recording, and in which form.
+struct What<'a> {
+    record: &'a Record,
+    call: &'a Call,
+    recording: &'a Recording,
+    format: Option<Format>,
+}
+
+/// The recording as an answer to a request with these headers. Who heard what is kept in the log.
+async fn hand_out(
+    api: &Api,
+    tenant: &str,
+    who: &str,
+    what: &What<'_>,
+    headers: &HeaderMap,
+) -> Result<Response, Unserved> {
+    let What { record, call, recording, format } = *what;
     let plan = api.plan.load_full();
-    let source = plan.tenants.get(&tenant).and_then(|tenant| tenant.sources.get(&record.subject.source));
-    let entry = api.reception.entry(&tenant, &record.subject.source);
+    let source = plan.tenants.get(tenant).and_then(|tenant| tenant.sources.get(&record.subject.source));
+    let entry = api.reception.entry(tenant, &record.subject.source);
     let wanted = Wanted {
-        tenant: &tenant,
-        record: &record,
+        tenant,
+        record,
         call,
         recording,
         archive: source.and_then(|source| source.recordings.as_ref()),
         source: entry.map(|entry| entry.component.component().clone()),
     };
-    let format = format(asked.format.as_deref(), &headers)?;
     let sound = api.recordings.sound(&wanted, format).await?;
-    // Who heard what is kept in the log.
-    tracing::info!(tenant, who = name, call = record.id, recording = recording.id, "a recording was handed out");
-    let mut response = file::respond(sound, &headers);
-    response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
-    Ok(response)
-}
-
-/// Who listens.
-struct Listener {
-    tenant: String,
-    name: String,
-    sight: Sight,
-}
-
-impl Listener {
-    async fn of(api: &Api, call: i64, asked: &Asked, headers: &HeaderMap) -> Result<Self, Problem> {
-        let Some(signature) = &asked.signature else {
-            let caller = Caller::of(api, headers).await?;
-            let sight = caller.sight();
-            return Ok(Listener { tenant: caller.tenant.name.clone(), name: caller.name, sight });
-        };
-        let missing = |what: &str| Problem::new(Kind::Malformed, "a signed link has all of its parts").at(what);
-        let tenant = asked.tenant.clone().ok_or_else(|| missing("tenant"))?;
-        let recording = asked.recording.as_deref().ok_or_else(|| missing("recording"))?;
-        let expires = asked.expires.ok_or_else(|| missing("expires"))?;
-        api.links.check(&tenant, call, recording, expires, signature).map_err(|why| {
-            let way = match why {
-                LinkError::Wrong => "take the link anew from the call",
-                LinkError::Expired => "log in, or have the call delivered again",
-            };
-            Problem::new(Kind::Forbidden, format!("{why}: {way}"))
-        })?;
-        // What is signed is one recording; the parameters say no more than that.
-        Ok(Listener { tenant, name: "a signed link".to_owned(), sight: Sight::Tenant })
-    }
+    tracing::info!(tenant, who, call = record.id, recording = recording.id, "a recording was handed out");
+    Ok(file::respond(sound, headers))
 }
 
 /// The recording that is asked for, by its id or by its short name.
@@ -128,11 +166,9 @@ fn chosen<'a>(call: &'a Call, asked: Option<&str>) -> Result<&'a Recording, Prob
 
 /// The format that is asked for. What `Accept` says counts only when it names a format and nothing wider.
 fn format(asked: Option<&str>, headers: &HeaderMap) -> Result<Option<Format>, Problem> {
-    match asked {
-        Some("mp3") => return Ok(Some(Format::Mp3)),
-        Some("opus") => return Ok(Some(Format::Opus)),
-        Some(_) => return Err(Problem::new(Kind::Malformed, "must be one of: mp3, opus").at("format")),
-        None => {}
+    if let Some(word) = asked {
+        let unknown = || Problem::new(Kind::Malformed, "must be one of: mp3, opus").at("format");
+        return Format::of(word).map(Some).ok_or_else(unknown);
     }
     let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let mut types = accepted.split(',').map(|one| one.split(';').next().unwrap_or_default().trim());
@@ -159,7 +195,7 @@ impl From<Unserved> for Problem {
     fn from(why: Unserved) -> Self {
         match why {
             Unserved::Missing(why, after) => {
-                let problem = Problem::new(Kind::NotFound, format!("the recording is not there: {why}"));
+                let problem = Problem::new(Kind::NotFound, format!("the file is not there: {why}"));
                 match after {
                     Some(after) => problem.after(after),
                     None => problem,
@@ -167,9 +203,7 @@ impl From<Unserved> for Problem {
             }
             Unserved::Later(why) => Problem::new(Kind::Unavailable, why).after(Duration::from_secs(10)),
             Unserved::Form(why) => Problem::new(Kind::NotAcceptable, why).at("format"),
-            Unserved::Failed => {
-                Problem::new(Kind::Internal, "the recording cannot be handed out; the hub's log says more")
-            }
+            Unserved::Failed => Problem::new(Kind::Internal, "the file cannot be handed out; the hub's log says more"),
         }
     }
 }

@@ -7,13 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{FromRequestParts, RawPathParams, Request, State};
-use axum::http::{HeaderMap, header};
-use axum::response::IntoResponse;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use subtle::ConstantTimeEq;
 
 use super::Api;
 use super::auth::Caller;
+use crate::config::{Question, Routing, Tenant};
 
 /// A caller hears nothing meanwhile: the answer is there within a second and a half, with a little in hand for its way.
 const PATIENCE: Duration = Duration::from_millis(1400);
@@ -21,15 +23,64 @@ const PATIENCE: Duration = Duration::from_millis(1400);
 /// The extension of whoever looks after the person with this number.
 ///
 /// Always 200 and text/plain, within 1.5 s: digits, `*`, `#` and `+` of one extension, without a line's end, or nothing
-/// on any doubt (nobody or several people are responsible, no extension stands in the tenant's file for them, a CRM does
-/// not answer, who asks is not known). `Authorization` is `Bearer` as everywhere, or `Basic` with a key as the password:
+/// on any doubt (several people are responsible, no extension stands in the tenant's file for them, a CRM does
+/// not answer, who asks is not known), unless the tenant's `[routing]` says where callers go then. `Authorization` is
+/// `Bearer` as everywhere, or `Basic` with a key as the password:
 /// `CURL(http://any:ck_…@hub:8420/v1/route/${CALLERID(num)})`.
 #[utoipa::path(get, path = "/v1/route/{number}", tag = "people",
     params(("number" = String, Path, description = "A number, as anybody may write it")),
     responses((status = 200, body = String, content_type = "text/plain", description = "An extension, or nothing")))]
-pub(super) async fn route(State(api): State<Arc<Api>>, request: Request) -> impl IntoResponse {
+pub(super) async fn route(State(api): State<Arc<Api>>, request: Request) -> Response {
+    told(async move {
+        let (mut parts, _) = request.into_parts();
+        let caller = who(&api, &parts.headers).await?;
+        let params = RawPathParams::from_request_parts(&mut parts, &api).await;
+        let number = params.ok().and_then(|params| params.iter().next().map(|(_, number)| number.to_owned()));
+        asked(&api, &caller.tenant, number).await
+    })
+    .await
+}
+
+/// The same at a path that a tenant's file claims. Who asks is not known; a key in the query may be asked for.
+pub(super) async fn claimed(api: Arc<Api>, tenant: &str, request: Request) -> Response {
+    let tenant = api.plan.load().tenants.get(tenant).cloned();
+    let origin = request.headers().contains_key(header::ORIGIN);
+    let mut response = told(async move {
+        let tenant = tenant.ok_or(Refused)?;
+        let Routing { paths, key, .. } = &tenant.routing;
+        let query = request.uri().query().unwrap_or_default();
+        let parameter = |name: &str| {
+            let mut pairs = form_urlencoded::parse(query.as_bytes());
+            pairs.find(|(own, _)| own == name).map(|(_, value)| value.into_owned())
+        };
+        if let Some(key) = key {
+            let given = parameter("key").unwrap_or_default();
+            if !bool::from(key.reveal().as_bytes().ct_eq(given.as_bytes())) {
+                return Err(Refused);
+            }
+        }
+        let question = paths.iter().find(|Question { path, .. }| path == request.uri().path());
+        let number = question.and_then(|question| parameter(&question.parameter));
+        asked(&api, &tenant, number.filter(|number| !number.trim().is_empty())).await
+    })
+    .await;
+    if origin {
+        response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    }
+    response
+}
+
+/// What a dialplan is told when nothing can be asked.
+pub(super) fn nothing() -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")], "").into_response()
+}
+
+/// Who asks is not known, and is not told so.
+struct Refused;
+
+async fn told(asking: impl Future<Output = Result<Option<String>, Refused>> + Send + 'static) -> Response {
     // In a task of its own: what breaks down there is an answer without an extension too.
-    let asking = tokio::spawn(asked(api, request));
+    let asking = tokio::spawn(asking);
     let (extension, outcome) = match tokio::time::timeout(PATIENCE, asking).await {
         Ok(Ok(Ok(Some(extension)))) => (extension, "found"),
         Ok(Ok(Ok(None))) => (String::new(), "doubtful"),
@@ -38,19 +89,14 @@ pub(super) async fn route(State(api): State<Arc<Api>>, request: Request) -> impl
         Err(_) => (String::new(), "late"),
     };
     metrics::counter!("cordboard_route_total", "outcome" => outcome).increment(1);
-    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")], extension)
+    let mut response = nothing();
+    *response.body_mut() = extension.into();
+    response
 }
 
-/// Who asks is not known, and is not told so.
-struct Refused;
-
-async fn asked(api: Arc<Api>, request: Request) -> Result<Option<String>, Refused> {
-    let (mut parts, _) = request.into_parts();
-    let caller = who(&api, &parts.headers).await?;
-    let params = RawPathParams::from_request_parts(&mut parts, &api).await;
-    let number = params.ok().and_then(|params| params.iter().next().map(|(_, number)| number.to_owned()));
+async fn asked(api: &Api, tenant: &Tenant, number: Option<String>) -> Result<Option<String>, Refused> {
     match number {
-        Some(number) => Ok(api.directory.owner(&caller.tenant.name, &number, PATIENCE).await),
+        Some(number) => Ok(api.routing.extension(tenant, &number, PATIENCE).await),
         None => Ok(None),
     }
 }

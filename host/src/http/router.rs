@@ -13,8 +13,8 @@ use utoipa_axum::routes;
 
 use super::problem::{Kind, Problem};
 use super::{
-    Api, calls, commands, deliveries, docs, endpoints, events, hooks, hub, intake, live, metrics, people, recordings,
-    route, tickets,
+    Api, calls, commands, deliveries, docs, endpoints, events, hooks, hub, intake, live, media, metrics, people,
+    recordings, route, sources, tickets,
 };
 
 #[derive(OpenApi)]
@@ -53,6 +53,7 @@ fn paths() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(people::inbox))
         .routes(routes!(route::route))
         .routes(routes!(recordings::recording))
+        .routes(routes!(media::media))
         .routes(routes!(commands::ask))
         .routes(routes!(commands::one))
         .routes(routes!(deliveries::list))
@@ -65,7 +66,9 @@ fn paths() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(intake::replay))
         .routes(routes!(hub::components))
         .routes(routes!(hub::lanes))
-        .routes(routes!(hub::sources))
+        .routes(routes!(sources::list))
+        .routes(routes!(sources::jobs))
+        .routes(routes!(sources::sync))
         .routes(routes!(hub::root))
         .routes(routes!(hub::health))
         .routes(routes!(hub::ready))
@@ -94,6 +97,11 @@ pub fn router(api: Arc<Api>) -> Router {
         .method_not_allowed_fallback(no_such_method)
         .layer(CatchPanicLayer::custom(crashed))
         .with_state(api)
+}
+
+/// What is answered on a port of the tenants' own: the paths that their files claim there, and nothing else.
+pub(super) fn claims_alone(api: Arc<Api>) -> Router {
+    Router::new().fallback(hooks::elsewhere).layer(CatchPanicLayer::custom(crashed)).with_state(api)
 }
 
 /// What stands here does not take the method; axum adds `Allow`.

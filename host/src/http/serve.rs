@@ -20,10 +20,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
-use super::Api;
+use super::hooks::{self, Door};
 use super::problem::{Kind, Problem};
 use super::rate::Rates;
-use super::router::router;
+use super::router::{claims_alone, router};
+use super::{Api, route};
 
 /// A request's head must be there in this time; a connection that is kept open may be silent for as long.
 const HEAD: Duration = Duration::from_secs(30);
@@ -34,9 +35,9 @@ const HEAD_BYTES: usize = 64 * 1024;
 /// Requests that one HTTP/2 connection may have under way.
 const STREAMS: u32 = 256;
 
-/// What is under way when the hub stops may take so long; the lanes and the store come after it, and all of it is over
-/// in ten seconds.
-const STOP: Duration = Duration::from_secs(5);
+/// What is under way when the hub stops may take so long. The lanes, commands and the store come after it, and the
+/// process has ten seconds for all of it.
+const STOP: Duration = Duration::from_secs(4);
 
 /// A connection's place among those that may be open. A live socket holds it on.
 #[derive(Clone)]
@@ -44,13 +45,27 @@ pub(super) struct Place {
     _permit: Arc<OwnedSemaphorePermit>,
 }
 
+/// A port beside the hub's own, where tenants' files claim paths.
+pub struct SideDoor {
+    /// As the files name it.
+    pub listen: SocketAddr,
+    /// Open.
+    pub listener: TcpListener,
+}
+
 /// Serves until `stop`. Then no more connections are taken, live sockets are told to come back, requests under way are
-/// finished; it is over in five seconds.
-pub async fn serve(listener: TcpListener, api: Arc<Api>, stop: CancellationToken) {
+/// finished; it is over in four seconds.
+pub async fn serve(listener: TcpListener, doors: Vec<SideDoor>, api: Arc<Api>, stop: CancellationToken) {
     let connections = TaskTracker::new();
-    let server =
-        Arc::new(Server { api: api.clone(), router: router(api.clone()), rates: Rates::default(), http: http() });
+    let rates = Arc::new(Rates::default());
     let places = Arc::new(Semaphore::new(api.plan.load().hub.limits.connections));
+    let main = (listener, None, router(api.clone()));
+    let doors = doors.into_iter().map(|door| (door.listener, Some(door.listen), claims_alone(api.clone())));
+    for (listener, door, router) in [main].into_iter().chain(doors) {
+        let server = Server { api: api.clone(), router, door, rates: rates.clone(), http: http() };
+        let (places, tracker) = (places.clone(), connections.clone());
+        connections.spawn(Arc::new(server).take(listener, places, tracker, stop.clone()));
+    }
     let mut tidy = tokio::time::interval(Duration::from_secs(5));
     tidy.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -58,16 +73,11 @@ pub async fn serve(listener: TcpListener, api: Arc<Api>, stop: CancellationToken
             biased;
             () = stop.cancelled() => break,
             _ = tidy.tick() => {
-                server.rates.tidy();
+                rates.tidy();
                 api.prometheus.run_upkeep();
-            }
-            (stream, from, place) = accept(&listener, &places) => {
-                let (server, stop) = (server.clone(), stop.child_token());
-                connections.spawn(async move { server.connection(stream, from, place, stop).await });
             }
         }
     }
-    drop(listener);
     api.stopping.cancel();
     connections.close();
     api.sockets.close();
@@ -108,11 +118,31 @@ fn http() -> auto::Builder<TokioExecutor> {
 struct Server {
     api: Arc<Api>,
     router: Router,
-    rates: Rates,
+    door: Option<SocketAddr>,
+    rates: Arc<Rates>,
     http: auto::Builder<TokioExecutor>,
 }
 
 impl Server {
+    /// Takes connections until `stop`.
+    async fn take(
+        self: Arc<Self>,
+        listener: TcpListener,
+        places: Arc<Semaphore>,
+        tracker: TaskTracker,
+        stop: CancellationToken,
+    ) {
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                (stream, from, place) = accept(&listener, &places) => {
+                    tracker.spawn(self.clone().connection(stream, from, place, stop.child_token()));
+                }
+            }
+        }
+    }
+
     async fn connection(self: Arc<Self>, stream: TcpStream, from: SocketAddr, place: Place, stop: CancellationToken) {
         let _ = stream.set_nodelay(true);
         let server = self.clone();
@@ -138,11 +168,15 @@ impl Server {
     ) -> Result<Response<Body>, Infallible> {
         let per_second = self.api.plan.load().hub.limits.requests_per_second;
         if !self.rates.admits(from.ip(), per_second) {
+            if hooks::is_dialplan(&self.api, self.door, request.uri().path()) {
+                return Ok(route::nothing());
+            }
             let detail = format!("one address may make {per_second} requests in a second");
             return Ok(Problem::new(Kind::TooMany, detail).after(Duration::from_secs(1)).into_response());
         }
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(place);
+        request.extensions_mut().insert(Door(self.door));
         if !tracing::enabled!(tracing::Level::DEBUG) {
             return self.router.clone().call(request).await;
         }

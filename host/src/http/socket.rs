@@ -104,9 +104,11 @@ pub(super) async fn run(api: &Api, mut socket: WebSocket, mut feed: Feed, caller
 async fn serve(api: &Api, socket: &mut WebSocket, feed: &mut Feed, caller: &Caller) -> End {
     let stopping = api.stopping.child_token();
     let mut stopped = pin!(stopping.cancelled());
-    let mut clock = pin!(sleep_until(Instant::now() + PING));
-    let until =
-        caller.until.and_then(|until| until.duration_since(SystemTime::now()).ok()).map(|left| Instant::now() + left);
+    // What has ended already ends at once: a ticket may outlast the token that it was made with.
+    let left = caller.until.map(|until| until.duration_since(SystemTime::now()).unwrap_or_default());
+    let until = left.and_then(|left| Instant::now().checked_add(left));
+    let soon = |now: Instant| until.map_or(now + PING, |until| until.min(now + PING));
+    let mut clock = pin!(sleep_until(soon(Instant::now())));
     let mut unanswered = 0;
     let mut commands = FuturesUnordered::new();
     if let Err(end) = greet(socket, feed, caller).await {
@@ -157,8 +159,7 @@ async fn serve(api: &Api, socket: &mut WebSocket, feed: &mut Feed, caller: &Call
                 if !matches!(timeout(STALL, socket.send(Message::Ping(Default::default()))).await, Ok(Ok(()))) {
                     return End::Gone;
                 }
-                let next = now + PING;
-                clock.as_mut().reset(until.map_or(next, |until| until.min(next)));
+                clock.as_mut().reset(soon(now));
             }
         }
     }

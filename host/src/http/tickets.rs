@@ -65,3 +65,30 @@ pub(super) async fn issue(State(api): State<Arc<Api>>, caller: Caller) -> Result
     let ticket = api.tickets.issue(caller).ok_or_else(busy)?;
     Ok((StatusCode::CREATED, Json(Ticket { ticket, expires_in: LIFE.as_secs() })))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::{Machine, Plan, Role};
+
+    #[test]
+    fn a_ticket_opens_once_and_for_half_a_minute() {
+        let files = [("tenants/acme.toml".to_owned(), String::new())];
+        let tenant = Plan::read(Path::new("."), &files, &Machine).unwrap().tenants["acme"].clone();
+        let (name, extensions) = ("eva".to_owned(), Vec::<String>::new().into());
+        let caller = Caller { tenant, name, role: Role::Supervisor, extensions, until: None };
+        let tickets = Tickets::default();
+        let aged = |seconds| {
+            let ticket = tickets.issue(caller.clone()).unwrap();
+            tickets.0.lock().unwrap().get_mut(&ticket).unwrap().1 -= Duration::from_secs(seconds);
+            ticket
+        };
+        let (young, old) = (aged(29), aged(30));
+        assert_eq!(tickets.redeem(&young).map(|caller| caller.name).as_deref(), Some("eva"));
+        assert!(tickets.redeem(&young).is_none(), "once");
+        assert!(tickets.redeem(&old).is_none(), "it waited too long");
+        assert!(tickets.redeem("x").is_none());
+    }
+}

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use super::Hub;
 use crate::components::{Limits, Use, UseOptions};
 use crate::config::{DatabaseAddress, HostPattern, Plan, Problem, Problems, Settings, Sink, Source, Tenant};
-use crate::delivery::Spec;
+use crate::delivery::{LEASE, Spec};
 use crate::directory::Sinks;
 use crate::grants::Granted;
-use crate::intake::{ConnectionSpec, Entry};
+use crate::intake::{ConnectionSpec, Entry, Lasting};
 use crate::store::Lane;
 
 /// What a plan has been made into.
@@ -59,13 +59,15 @@ impl Built {
                     .sources
                     .get(&key)
                     .filter(|built| same_source(&built.source, source) && same_numbers(&built.entry.tenant, tenant));
-                let component = match before {
-                    Some(built) => Ok(built.entry.component.clone()),
-                    None => Part::of_source(tenant, source).build(hub),
+                let lasting = match before {
+                    Some(built) => Ok(built.entry.lasting()),
+                    None => {
+                        Part::of_source(tenant, source).build(hub).map(|component| Lasting::new(component, source.rate))
+                    }
                 };
-                match component {
-                    Ok(component) => {
-                        let entry = Entry::new(tenant.clone(), &source.name, &source.settings, component);
+                match lasting {
+                    Ok(lasting) => {
+                        let entry = Entry::new(tenant.clone(), &source.name, &source.settings, lasting);
                         next.built.sources.insert(key, BuiltSource { source: source.clone(), entry });
                     }
                     Err(problem) => problems.push(problem),
@@ -128,7 +130,8 @@ impl Built {
     /// All that the outside may call: the sources, and the sinks.
     pub fn entries(&self) -> Vec<Arc<Entry>> {
         let sinks = self.sinks.values().map(|built| {
-            Entry::new(built.tenant.clone(), &built.sink.name, &built.sink.settings, built.adapter.clone())
+            let lasting = Lasting::new(built.adapter.clone(), None);
+            Entry::new(built.tenant.clone(), &built.sink.name, &built.sink.settings, lasting)
         });
         self.sources.values().map(|built| built.entry.clone()).chain(sinks).collect()
     }
@@ -143,6 +146,7 @@ impl BuiltSink {
             store: hub.store.clone(),
             bell: hub.bell.clone(),
             links: hub.links.clone(),
+            lease: LEASE,
         }
     }
 }
@@ -196,14 +200,16 @@ impl<'a> Part<'a> {
 
 fn same_source(one: &Source, other: &Source) -> bool {
     let made_of = |source: &Source| {
-        let Source { component, settings, databases, allow, timeout, ca, backoff, .. } = source.clone();
-        (component, settings, databases, allow, timeout, ca, backoff)
+        let Source { component, settings, databases, allow, timeout, rate, ca, backoff, .. } = source.clone();
+        (component, settings, databases, allow, timeout, rate, ca, backoff)
     };
     made_of(one) == made_of(other)
 }
 
 fn same_sink(one: &Sink, other: &Sink) -> bool {
-    Sink { place: other.place.clone(), ..one.clone() } == *other
+    // What it claims is the plan's, not the lane's.
+    let (place, paths, listen) = (other.place.clone(), other.paths.clone(), other.listen);
+    Sink { place, paths, listen, ..one.clone() } == *other
 }
 
 fn same_numbers(one: &Tenant, other: &Tenant) -> bool {

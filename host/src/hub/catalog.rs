@@ -25,6 +25,7 @@ fn offer(component: &Component) -> Offer {
         source: sources.into_iter().any(|ability| abilities.has(ability)),
         sink: abilities.has(Ability::Sink),
         directory: abilities.has(Ability::Directory),
+        endpoint: abilities.has(Ability::Endpoint),
         hosts: component.descriptor().hosts.clone(),
     }
 }

@@ -6,11 +6,14 @@
 mod build;
 mod catalog;
 mod copying;
+mod fetching;
+mod inside;
 mod keeping;
+mod listening;
 mod watch;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -20,18 +23,23 @@ use tokio_util::task::TaskTracker;
 pub use catalog::Offered;
 
 use crate::commands::Commands;
-use crate::components::contract::Ability;
-use crate::components::{Library, Runtime, RuntimeError, RuntimeOptions};
-use crate::config::{Plan, Problems, StoreAddress};
+use crate::components::{Inside, Library, Runtime, RuntimeError, RuntimeOptions};
+use crate::config::{Plan, Problem, Problems, StoreAddress};
 use crate::delivery::{Bell, Lanes};
 use crate::directory::Directory;
+use crate::grants::Granted;
 use crate::intake::{self, Connections, Entry, Reception};
 use crate::live::Live;
+use crate::media::Media;
 use crate::recordings::{Links, Recordings};
+use crate::routing::Router;
 use crate::store::{Options, Store, StoreError};
 
 /// How long running deliveries may take to end when the hub stops.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long commands and the hub's own tasks may take after them.
+const LAST: Duration = Duration::from_secs(1);
 
 /// The hub at work.
 pub struct Hub {
@@ -52,18 +60,32 @@ pub struct Hub {
     pub directory: Arc<Directory>,
     /// Hands recordings out.
     pub recordings: Arc<Recordings>,
-    /// Links to recordings.
+    /// Hands media of messages out.
+    pub media: Arc<Media>,
+    /// Links to recordings and media.
     pub links: Arc<Links>,
     /// The connections of sources behind a socket.
     pub connections: Arc<Connections>,
+    /// Where callers go.
+    pub routing: Arc<Router>,
     /// What sources are asked to do.
     pub commands: Arc<Commands>,
+    /// Components hold it weakly.
+    _inside: Arc<inside::Tenants>,
     runtime: Arc<Runtime>,
     bell: Bell,
     applying: tokio::sync::Mutex<build::Built>,
-    readers: std::sync::Mutex<Option<CancellationToken>>,
+    readers: std::sync::Mutex<Readers>,
     stop: CancellationToken,
     tasks: TaskTracker,
+}
+
+/// Those who read the sources that can be read.
+#[derive(Default)]
+struct Readers {
+    stop: CancellationToken,
+    /// What they read: a source that is among these is not new.
+    of: Vec<Arc<Granted>>,
 }
 
 /// Why the hub does not start.
@@ -102,18 +124,33 @@ impl Hub {
         let runtime = Runtime::new(RuntimeOptions { cache, ..RuntimeOptions::default() })?;
         let library = Library::open(runtime.clone(), &settings.components).await;
         let recordings = Recordings::open(settings.data.join("recordings"), &settings.recordings).await;
+        let media = Media::open(settings.data.join("media"), settings.media).await;
         let current = Arc::new(ArcSwap::from_pointee(plan.clone()));
         let (live, bell, reception) = (Live::new(&store), Bell::new(settings.alerts), Reception::new(store.clone()));
         let connections = Connections::new(store.clone(), live.clone(), bell.clone());
+        let directory = Directory::new(store.clone(), live.clone());
+        let commands = Commands::new(store.clone(), reception.clone(), connections.clone());
+        let inside = Arc::new(inside::Tenants {
+            plan: current.clone(),
+            store: store.clone(),
+            live: live.clone(),
+            directory: directory.clone(),
+            commands: commands.clone(),
+        });
+        let asked: Weak<dyn Inside> = Arc::downgrade(&inside) as Weak<dyn Inside>;
+        runtime.set_inside(asked);
         let hub = Arc::new(Hub {
             folder: folder.to_owned(),
             recordings: Arc::new(recordings),
+            media: Arc::new(media),
             links: Arc::new(Links::new(current.clone(), store.derived_key("links to recordings"))),
             plan: current,
             library,
             lanes: Lanes::new(&store),
-            directory: Directory::new(store.clone(), live.clone()),
-            commands: Commands::new(store.clone(), reception.clone(), connections.clone()),
+            routing: Router::new(directory.clone(), live.clone()),
+            directory,
+            commands,
+            _inside: inside,
             reception,
             connections,
             live,
@@ -132,7 +169,10 @@ impl Hub {
             None => Ok(()),
         }));
         hub.tasks.spawn(copying::copy(Arc::downgrade(&hub), hub.stop.clone()));
+        hub.tasks.spawn(fetching::fetch(Arc::downgrade(&hub), hub.stop.clone()));
+        hub.tasks.spawn(listening::listen(Arc::downgrade(&hub), hub.stop.clone()));
         hub.tasks.spawn(keeping::sweep(hub.store.clone(), hub.plan.clone(), hub.stop.clone()));
+        hub.tasks.spawn(hub.commands.clone().look_after(hub.stop.clone()));
         Ok(hub)
     }
 
@@ -151,8 +191,13 @@ impl Hub {
 
     /// Reads the configuration again and puts it to work; when it is wrong, the old plan goes on.
     pub async fn reload(&self) -> Result<(), Problems> {
-        let plan = Plan::load(&self.folder)?;
-        self.apply(plan).await
+        let folder = self.folder.clone();
+        // On a thread of its own: the files may lie on a disk that does not answer.
+        let plan = tokio::task::spawn_blocking(move || Plan::load(&folder)).await.unwrap_or_else(|why| {
+            let (file, what) = (self.folder.display().to_string(), format!("it could not be read: {why}"));
+            Err(Problems(vec![Problem { file, line: 0, column: 0, what, hint: None }]))
+        });
+        self.apply(plan?).await
     }
 
     /// Puts a plan to work in place of the one before.
@@ -182,23 +227,26 @@ impl Hub {
     /// Reads the jobs of the sources that can be read; those of the plan before end after their page.
     fn follow_jobs(&self, entries: &[Arc<Entry>]) {
         let stop = self.stop.child_token();
+        let able: Vec<&Arc<Entry>> = entries.iter().filter(|entry| intake::can_be_read(entry)).collect();
+        let of = able.iter().map(|entry| entry.component.clone()).collect();
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(before) = readers.replace(stop.clone()) {
-            before.cancel();
-        }
-        let able = |entry: &&Arc<Entry>| entry.component.component().component().abilities().has(Ability::Pull);
-        for entry in entries.iter().filter(able) {
-            self.tasks.spawn(intake::read(entry.clone(), self.store.clone(), stop.clone()));
+        let before = std::mem::replace(&mut *readers, Readers { stop: stop.clone(), of });
+        before.stop.cancel();
+        for entry in able {
+            let new = !before.of.iter().any(|known| Arc::ptr_eq(known, &entry.component));
+            let (store, live, bell) = (self.store.clone(), self.live.clone(), self.bell.clone());
+            let reader = intake::Reader { entry: entry.clone(), store, live, bell };
+            self.tasks.spawn(reader.run(new, stop.clone()));
         }
     }
 
-    /// Takes no new work, lets running calls end, closes the store.
+    /// Takes no new work, lets running calls end, closes the store. All but the last is over in some seconds; a store that
+    /// does not answer is waited for.
     pub async fn stop(&self) {
         self.stop.cancel();
-        tokio::join!(self.lanes.shut(PATIENCE), self.connections.shut(PATIENCE));
-        self.commands.shut(Duration::from_secs(1)).await;
         self.tasks.close();
-        let _ = tokio::time::timeout(Duration::from_secs(1), self.tasks.wait()).await;
+        tokio::join!(self.lanes.shut(PATIENCE), self.connections.shut(PATIENCE));
+        let _ = tokio::join!(self.commands.shut(LAST), tokio::time::timeout(LAST, self.tasks.wait()));
         self.store.close().await;
     }
 }

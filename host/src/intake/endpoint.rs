@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use super::{Entry, IntakeError, Reception, malformed};
 use crate::components::Fault;
-use crate::components::contract::{Command, Request, Response};
+use crate::components::contract::{Command, Request, Sent};
+use crate::model::{Instant, Observation};
 
 /// What an endpoint answered, after its observations were committed.
 pub struct Answered {
     /// Who answered.
     pub entry: Arc<Entry>,
-    /// Sent back to whoever asked.
-    pub response: Response,
-    /// To be carried out; the response does not wait for them.
+    /// To whoever asked.
+    pub sent: Sent,
+    /// To be carried out; the answer does not wait for them.
     pub commands: Vec<Command>,
 }
 
@@ -27,12 +28,23 @@ impl Reception {
             Err(Fault::Unable { .. }) => return Err(IntakeError::Unknown),
             Err(fault) => return Err(IntakeError::Fault(fault)),
         };
-        for observation in &answer.observations {
+        self.report(&entry, received_at, answer.observations).await?;
+        Ok(Answered { entry, sent: answer.sent, commands: answer.commands })
+    }
+
+    /// Commits what a component reports beside its answer.
+    pub async fn report(
+        &self,
+        entry: &Entry,
+        received_at: Instant,
+        observations: Vec<Observation>,
+    ) -> Result<(), IntakeError> {
+        for observation in &observations {
             observation.check().map_err(|rejected| IntakeError::Refused(malformed(rejected)))?;
         }
-        if !answer.observations.is_empty() {
-            self.store.commit(entry.intake(received_at, answer.observations)).await?;
+        if !observations.is_empty() {
+            self.store.commit(entry.intake(received_at, observations)).await?;
         }
-        Ok(Answered { entry, response: answer.response, commands: answer.commands })
+        Ok(())
     }
 }

@@ -5,6 +5,8 @@
 
 mod connection;
 mod endpoint;
+mod hearing;
+mod pace;
 mod pull;
 mod redact;
 mod routes;
@@ -15,7 +17,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::components::Fault;
 use crate::components::contract::{Refusal, Response};
-use crate::config::{Settings, Tenant};
+use crate::config::{Rate, Settings, Tenant};
 use crate::grants::Granted;
 use crate::model::{Call, Instant, Item, Numbering, Observation, Trust};
 use crate::store::{Committed, Intake, Store, StoreError, Verdict};
@@ -24,7 +26,9 @@ pub use connection::{
     Connections, Phase as ConnectionPhase, Settled, Spec as ConnectionSpec, State as ConnectionState,
 };
 pub use endpoint::Answered;
-pub use pull::read;
+pub use hearing::{Hearing, listen};
+pub use pace::Pace;
+pub use pull::{Reader, can_be_read, start};
 pub use routes::TenantRoutes;
 
 /// The source that calls logged by hand belong to.
@@ -38,6 +42,10 @@ pub struct Entry {
     pub name: String,
     /// Its component.
     pub component: Arc<Granted>,
+    /// How often its outside system may be asked.
+    pub pace: Arc<Pace>,
+    /// When it last said something.
+    pub hearing: Arc<Hearing>,
     numbering: Arc<Numbering>,
     routes: Arc<TenantRoutes>,
     secrets: Vec<String>,
@@ -61,16 +69,43 @@ impl Counted {
     }
 }
 
+/// What of a source outlives a reload of the configuration that does not concern it.
+#[derive(Clone)]
+pub struct Lasting {
+    /// Its component.
+    pub component: Arc<Granted>,
+    /// How often its outside system may be asked.
+    pub pace: Arc<Pace>,
+    /// When it last said something.
+    pub hearing: Arc<Hearing>,
+}
+
+impl Lasting {
+    /// Of a use that is new; `rate` is what the configuration says.
+    pub fn new(component: Arc<Granted>, rate: Option<Rate>) -> Self {
+        let known = component.component().component().descriptor().rate;
+        let rate = rate.or(known.map(|rate| Rate { count: rate.requests, per: rate.per }));
+        Lasting { component, pace: Pace::new(rate), hearing: Arc::default() }
+    }
+}
+
 impl Entry {
+    /// What of it outlives a reload.
+    pub fn lasting(&self) -> Lasting {
+        Lasting { component: self.component.clone(), pace: self.pace.clone(), hearing: self.hearing.clone() }
+    }
+
     /// A source or sink of a tenant with its component and what must never be kept.
-    pub fn new(tenant: Arc<Tenant>, name: &str, settings: &Settings, component: Arc<Granted>) -> Arc<Self> {
+    pub fn new(tenant: Arc<Tenant>, name: &str, settings: &Settings, lasting: Lasting) -> Arc<Self> {
         let secrets = settings.secrets().map(|secret| secret.reveal().to_owned()).collect();
         let numbering = Arc::new(tenant.numbering.clone());
         let routes = Arc::new(TenantRoutes(tenant.clone()));
         Arc::new(Entry {
             tenant,
             name: name.to_owned(),
-            component,
+            component: lasting.component,
+            pace: lasting.pace,
+            hearing: lasting.hearing,
             numbering,
             routes,
             secrets,
@@ -78,7 +113,8 @@ impl Entry {
         })
     }
 
-    fn intake(&self, received_at: Instant, observations: Vec<Observation>) -> Intake {
+    /// Sightings of this source, to be committed with its numbers and routes.
+    pub fn intake(&self, received_at: Instant, observations: Vec<Observation>) -> Intake {
         Intake {
             received_at,
             numbering: self.numbering.clone(),

@@ -57,6 +57,9 @@ impl Reception {
             }
         };
         count(entry, verdict.word());
+        if replays.is_none() && !matches!(error, Some(IntakeError::Fault(_))) {
+            entry.hearing.heard(request.received_at);
+        }
         let Accepted { observations, jobs, reply } = accepted;
         let mut intake = entry.intake(request.received_at, observations);
         intake.verdict = verdict;

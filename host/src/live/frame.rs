@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use axum::extract::ws::Utf8Bytes;
 
-use crate::model::{Agent, Event, Item};
+use crate::model::{Agent, Call, Event, Item, Party};
 
 /// One thing in a tenant's ring.
 pub(super) enum Frame {
@@ -114,24 +114,36 @@ impl Sight {
 
 /// Whether a record concerns one of these extensions: it rang there, was placed or taken there, or moved from or to it.
 pub(super) fn concerns(item: &Item, extensions: &[String]) -> bool {
-    let one_of = |extension: &String| extensions.contains(extension);
-    let at = |agent: &Option<Agent>| agent.as_ref().and_then(|agent| agent.extension.as_ref()).is_some_and(one_of);
+    let at = |agent: &Option<Agent>| extension(agent).is_some_and(|own| extensions.iter().any(|one| one == own));
     match item {
-        Item::Call(call) => {
-            let party = |party: &crate::model::Party| {
-                at(&party.agent) || party.number.as_ref().is_some_and(|number| one_of(&number.raw))
-            };
-            at(&call.agent)
-                || call.caller.as_ref().is_some_and(party)
-                || call.callee.as_ref().is_some_and(party)
-                || call.desks.iter().any(|desk| one_of(&desk.extension))
-                || call.transfers.iter().any(|transfer| {
-                    transfer.by.as_ref().is_some_and(one_of) || transfer.to.as_ref().is_some_and(one_of)
-                })
-        }
+        Item::Call(call) => places(call).any(|place| extensions.iter().any(|one| one == place)),
         Item::Message(message) => [&message.sender, &message.recipient]
             .into_iter()
             .any(|party| party.as_ref().is_some_and(|party| at(&party.agent))),
         Item::Contact(_) | Item::Conversation(_) | Item::Session(_) => false,
     }
+}
+
+/// Whether a call concerns this extension.
+pub fn call_concerns(call: &Call, extension: &str) -> bool {
+    places(call).any(|place| place == extension)
+}
+
+/// The extensions that a call may concern; numbers of strangers are among them.
+pub(super) fn desks_of(call: &Call) -> Vec<String> {
+    places(call).map(str::to_owned).collect()
+}
+
+fn places(call: &Call) -> impl Iterator<Item = &str> {
+    fn of(party: &Party) -> [Option<&str>; 2] {
+        [extension(&party.agent), party.number.as_ref().map(|number| number.raw.as_str())]
+    }
+    let parties = [&call.caller, &call.callee].into_iter().flatten().flat_map(of).flatten();
+    let desks = call.desks.iter().map(|desk| desk.extension.as_str());
+    let moves = call.transfers.iter().flat_map(|it| [it.by.as_deref(), it.to.as_deref()]).flatten();
+    extension(&call.agent).into_iter().chain(parties).chain(desks).chain(moves)
+}
+
+fn extension(agent: &Option<Agent>) -> Option<&str> {
+    agent.as_ref()?.extension.as_deref()
 }

@@ -6,6 +6,7 @@
 //!
 //! Nothing here knows sockets, and nothing here is kept: what must not be lost is read from the store again.
 
+mod desks;
 mod feed;
 mod frame;
 mod subscription;
@@ -17,12 +18,13 @@ use serde_json::{Map, Value};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
+pub use desks::{Desks, UnderWay};
 pub use feed::{Cut, Feed, Gap};
-pub use frame::{Audience, Sight};
+pub use frame::{Audience, Sight, call_concerns};
 pub use subscription::Subscription;
 
 use crate::model::Instant;
-use crate::store::{Events, Store, StoreError};
+use crate::store::{Code, Events, Store, StoreError};
 use frame::Frame;
 
 /// Frames that a subscriber may be behind. At about a kilobyte each, a full ring is some megabytes for a tenant.
@@ -35,16 +37,19 @@ const BACKLOG: usize = 1024;
 pub struct Live {
     store: Store,
     rings: Mutex<HashMap<String, broadcast::Sender<Arc<Frame>>>>,
+    desks: Arc<Desks>,
     published: broadcast::Sender<Events>,
 }
 
 impl Live {
     /// Starts handing on what the store commits from now on; ends when the `Live` is dropped or the store closes.
     pub fn new(store: &Store) -> Arc<Self> {
-        let commits = store.subscribe();
-        let (published, _) = broadcast::channel(BACKLOG);
-        let live = Arc::new(Live { store: store.clone(), rings: Mutex::default(), published });
+        let (commits, codes) = (store.subscribe(), store.codes());
+        let (published, heard) = broadcast::channel(BACKLOG);
+        let desks = Desks::new(store, heard);
+        let live = Arc::new(Live { store: store.clone(), rings: Mutex::default(), desks, published });
         tokio::spawn(pump(Arc::downgrade(&live), commits));
+        tokio::spawn(tell(Arc::downgrade(&live), codes));
         live
     }
 
@@ -58,6 +63,11 @@ impl Live {
     ) -> Result<Feed, StoreError> {
         let ring = self.ring(tenant);
         Feed::begin(self.store.clone(), tenant, ring, since, sight, subscription).await
+    }
+
+    /// The calls under way, and changes at desks.
+    pub fn desks(&self) -> &Arc<Desks> {
+        &self.desks
     }
 
     /// The events of every commit from now on, each after its frames are on their way: what is told by a notice upon it
@@ -143,7 +153,27 @@ async fn pump(live: Weak<Live>, mut commits: broadcast::Receiver<Events>) {
             Err(RecvError::Lagged(missed)) => {
                 tracing::warn!(missed, "the live feed fell behind the ledger: subscribers read on from the store");
                 live.all_behind();
+                live.desks.missed_some();
             }
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+/// Tells codes for pairing to those who pair devices. One that was missed is followed by the next.
+async fn tell(live: Weak<Live>, mut codes: broadcast::Receiver<Code>) {
+    loop {
+        match codes.recv().await {
+            Ok(Code { tenant, source, session, pairing }) => {
+                let Some(live) = live.upgrade() else { return };
+                let mut more = Map::new();
+                more.insert("source".to_owned(), source.into());
+                more.insert("session".to_owned(), session.into());
+                more.insert("code".to_owned(), pairing.code.into());
+                more.insert("expires_at".to_owned(), pairing.expires_at.to_string().into());
+                live.notice(&tenant, "session.code", Audience::Supervisors, more);
+            }
+            Err(RecvError::Lagged(_)) => {}
             Err(RecvError::Closed) => return,
         }
     }

@@ -89,6 +89,17 @@ impl AtDesks {
     }
 }
 
+/// Whether this extension rings for the call or somebody talks there, whoever placed it.
+pub fn occupies(call: &Call, extension: &str) -> bool {
+    if is_over(call) {
+        return false;
+    }
+    let placed = call.caller.as_ref().and_then(|caller| caller.agent.as_ref());
+    let placed = placed.and_then(|agent| agent.extension.as_deref()) == Some(extension);
+    let moved = call.transfers.iter().any(|transfer| transfer.by.as_deref() == Some(extension));
+    placed && !moved || state(call, extension) != State::Quiet
+}
+
 /// Those that rang for the call, once each.
 fn extensions(call: &Call) -> Vec<&str> {
     let mut all: Vec<&str> = call.desks.iter().map(|desk| desk.extension.as_str()).collect();

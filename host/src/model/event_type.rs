@@ -1,8 +1,8 @@
 //! The types of events: what a change of a record is called.
 
 use super::call::{CallPhase, Direction};
-use super::message::MessageStatus;
-use super::{AtDesks, Item, Kind};
+use super::message::{MessageStatus, Origin};
+use super::{AtDesks, Item, Kind, Message};
 
 /// Every type of event, with the moment it stands for. `session.` types beside these follow the states that a source
 /// reports: `session.` and the state's word.
@@ -14,6 +14,7 @@ pub const EVENT_TYPES: &[(&str, &str)] = &[
     ("call.recorded", "a recording came in, or more is known of one"),
     ("call.updated", "anything else is known of a call"),
     ("message.received", "a message came in"),
+    ("message.historic", "a message of the past was read, whoever wrote it: it is no news"),
     ("message.queued", "a message of ours waits to be sent"),
     ("message.sent", "a message of ours was taken by the channel"),
     ("message.failed", "a message of ours was not delivered, for good"),
@@ -71,10 +72,15 @@ pub fn type_of(before: Option<&Item>, after: &Item, changed: &[&str], desks: &At
                 Some(Item::Message(old)) => Some(old),
                 _ => None,
             };
-            let advanced = message.status.filter(|status| Some(*status) > old.and_then(|old| old.status));
-            if message.deleted_at.is_some() && old.is_none_or(|old| old.deleted_at.is_none()) {
+            // What happens to a message may be seen before the message itself: that is told when it comes.
+            let comes = shows(message) && !old.is_some_and(shows);
+            let stands = message.status.filter(|_| shows(message));
+            let advanced = stands.filter(|status| comes || Some(*status) > old.and_then(|old| old.status));
+            if comes && message.origin == Some(Origin::Historic) {
+                "historic"
+            } else if message.deleted_at.is_some() && old.is_none_or(|old| old.deleted_at.is_none()) {
                 "deleted"
-            } else if old.is_none() && message.direction != Some(Direction::Outbound) {
+            } else if comes && message.direction != Some(Direction::Outbound) {
                 "received"
             } else if let Some(status) = advanced {
                 status_word(status)
@@ -106,6 +112,12 @@ pub fn type_of(before: Option<&Item>, after: &Item, changed: &[&str], desks: &At
     format!("{}.{what}", after.kind())
 }
 
+/// Whether a message itself is known, and not only what became of it.
+fn shows(message: &Message) -> bool {
+    let Message { kind, text, media, location, cards, poll, .. } = message;
+    kind.is_some() || text.is_some() || location.is_some() || poll.is_some() || !media.is_empty() || !cards.is_empty()
+}
+
 fn created_or_updated(before: Option<&Item>) -> &'static str {
     if before.is_none() { "created" } else { "updated" }
 }
@@ -129,7 +141,7 @@ fn word(state: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Call, Conversation, Message, Session};
+    use super::super::{Call, Conversation, Session};
     use super::*;
 
     fn call(phase: Option<CallPhase>) -> Item {
@@ -137,7 +149,7 @@ mod tests {
     }
 
     fn message(direction: Option<Direction>, status: Option<MessageStatus>) -> Message {
-        Message { direction, status, ..Message::default() }
+        Message { direction, status, kind: Some("text".to_owned()), ..Message::default() }
     }
 
     #[test]
@@ -180,6 +192,11 @@ mod tests {
         assert_eq!(of(None, &message(Some(Inbound), Some(Read)), &["direction", "status"]), "message.received");
         assert_eq!(of(None, &message(Some(Outbound), Some(Queued)), &["status"]), "message.queued");
         assert_eq!(of(None, &message(Some(Outbound), None), &["text"]), "message.updated");
+        // What was read from the past is no news.
+        let past = |message: Message| Message { origin: Some(Origin::Historic), ..message };
+        assert_eq!(of(None, &past(inbound.clone()), &["kind", "origin"]), "message.historic");
+        assert_eq!(of(None, &past(message(Some(Outbound), Some(Read))), &["kind", "status"]), "message.historic");
+        assert_eq!(of(Some(&past(inbound.clone())), &inbound, &["origin"]), "message.updated");
         let sent = message(Some(Outbound), Some(Sent));
         assert_eq!(of(Some(&sent), &message(Some(Outbound), Some(Failed)), &["status"]), "message.failed");
         assert_eq!(of(Some(&sent), &message(Some(Outbound), Some(Delivered)), &["status"]), "message.delivered");
@@ -191,6 +208,15 @@ mod tests {
         let deleted = Message { deleted_at: super::super::Instant::from_millis(5), ..inbound.clone() };
         assert_eq!(of(Some(&inbound), &deleted, &["deleted_at"]), "message.deleted");
         assert_eq!(of(Some(&deleted), &deleted, &["reactions"]), "message.reacted");
+        // What becomes of a message before the message.
+        let only = |message: &Message| Message { kind: None, ..message.clone() };
+        let (ticked, touched) = (only(&message(Some(Outbound), Some(Read))), only(&inbound));
+        assert_eq!(of(None, &ticked, &["status"]), "message.updated");
+        assert_eq!(of(Some(&ticked), &message(Some(Outbound), Some(Read)), &["kind"]), "message.read");
+        assert_eq!(of(None, &only(&edited), &["edited_at"]), "message.edited");
+        assert_eq!(of(None, &touched, &["reactions"]), "message.reacted");
+        assert_eq!(of(None, &only(&deleted), &["deleted_at"]), "message.deleted");
+        assert_eq!(of(Some(&touched), &inbound, &["kind", "text"]), "message.received");
     }
 
     #[test]

@@ -21,7 +21,7 @@ mod record;
 pub mod session;
 pub mod subject;
 
-pub use at_desks::AtDesks;
+pub use at_desks::{AtDesks, occupies};
 pub use bounds::Rejected;
 pub use call::Call;
 pub use contact::Contact;

@@ -36,6 +36,15 @@ pub enum Format {
 }
 
 impl Format {
+    /// By its word.
+    pub fn of(word: &str) -> Option<Self> {
+        match word {
+            "mp3" => Some(Format::Mp3),
+            "opus" => Some(Format::Opus),
+            _ => None,
+        }
+    }
+
     /// What it is called in HTTP.
     pub fn media_type(self) -> &'static str {
         match self {

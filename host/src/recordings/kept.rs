@@ -15,7 +15,7 @@ use super::{Unserved, failed};
 const UNFINISHED: &str = ".part-";
 
 /// The folder, and what is in it.
-pub(super) struct Kept {
+pub(crate) struct Kept {
     folder: PathBuf,
     /// Bytes of each file by its name.
     files: Cache<String, u64>,
@@ -59,6 +59,11 @@ impl Kept {
         self.files.run_pending_tasks().await;
     }
 
+    /// Whether the file of this name is there.
+    pub fn has(&self, key: &str) -> bool {
+        self.files.contains_key(key)
+    }
+
     /// The file of this name; when it is not there it is made, once for all who ask meanwhile.
     pub async fn sound(
         &self,
@@ -94,7 +99,7 @@ impl Kept {
         make(part.path().to_owned()).await?;
         let bytes = part.path().metadata().map_err(failed)?.len();
         if bytes > self.most {
-            tracing::warn!(bytes, most = self.most, "a recording is larger than `recordings.cache`");
+            tracing::warn!(bytes, most = self.most, folder = %self.folder.display(), "a file is larger than what is kept");
             return Err(Unserved::Failed);
         }
         part.persist(path).map_err(|why| failed(why.error))?;

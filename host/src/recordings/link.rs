@@ -1,4 +1,4 @@
-//! Links to recordings that work for a while without logging in: for CRMs, whose users play them from there.
+//! Links to recordings and to media that work for a while without logging in: for CRMs, whose users open them from there.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,10 +22,36 @@ pub struct Links {
     key: [u8; 32],
 }
 
+/// What of a record a link opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// A recording of a call.
+    Recording,
+    /// Something attached to a message.
+    Media,
+}
+
+impl Part {
+    /// What its parameter is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Part::Recording => "recording",
+            Part::Media => "media",
+        }
+    }
+
+    fn path(self, record: i64) -> String {
+        match self {
+            Part::Recording => format!("/v1/recordings/{record}"),
+            Part::Media => format!("/v1/media/{record}"),
+        }
+    }
+}
+
 /// Why a link does not open anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LinkError {
-    /// It was not made by this hub, not for this recording, or with a key that has been changed.
+    /// It was not made by this hub, not for this file, or with a key that has been changed.
     #[error("the link's signature is wrong")]
     Wrong,
     /// Its time is over.
@@ -33,9 +59,9 @@ pub enum LinkError {
     Expired,
 }
 
-/// A recording's id in a few letters, as links name it.
-pub fn short(recording: &str) -> String {
-    URL_SAFE_NO_PAD.encode(&Sha256::digest(recording)[..9])
+/// An id in a few letters, as links name it.
+pub fn short(id: &str) -> String {
+    URL_SAFE_NO_PAD.encode(&Sha256::digest(id)[..9])
 }
 
 impl Links {
@@ -44,48 +70,58 @@ impl Links {
         Links { plan, key }
     }
 
-    /// Gives the recordings of a call links to this hub, where the source's configuration says how the hub gets them
-    /// and the hub knows how it is reached itself.
+    /// Gives the recordings of a call, and the media of a message, links to this hub: where the hub knows how it is
+    /// reached, and how it gets them itself.
     pub fn put_into(&self, item: &mut Item, tenant: &str, subject: &Subject, record: i64) {
-        let Item::Call(call) = item else { return };
         let plan = self.plan.load();
+        let Some(base) = &plan.hub.public_url else { return };
         let source = plan.tenants.get(tenant).and_then(|tenant| tenant.sources.get(&subject.source));
-        let (Some(base), Some(_)) = (&plan.hub.public_url, source.and_then(|source| source.recordings.as_ref())) else {
-            return;
-        };
-        let born = call.started_at.unwrap_or_default();
-        let expires = expiry(born, Instant::now(), plan.hub.recordings.links);
-        for recording in &mut call.recordings {
-            let short = short(&recording.id);
-            let signature = URL_SAFE_NO_PAD.encode(self.signature(tenant, record, &short, expires));
+        let link = |part: Part, id: &str, born: Option<Instant>| {
+            let id = short(id);
+            let expires = expiry(born.unwrap_or_default(), Instant::now(), plan.hub.recordings.links);
+            let signature = URL_SAFE_NO_PAD.encode(self.signature(part, tenant, record, &id, expires));
             let mut query = form_urlencoded::Serializer::new(String::new());
-            query.append_pair("tenant", tenant).append_pair("recording", &short);
+            query.append_pair("tenant", tenant).append_pair(part.name(), &id);
             query.append_pair("expires", &expires.to_string()).append_pair("signature", &signature);
-            recording.url = Some(format!("{base}/v1/recordings/{record}?{}", query.finish()));
+            format!("{base}{}?{}", part.path(record), query.finish())
+        };
+        match item {
+            Item::Call(call) if source.is_some_and(|source| source.recordings.is_some()) => {
+                for recording in &mut call.recordings {
+                    recording.url = Some(link(Part::Recording, &recording.id, call.started_at));
+                }
+            }
+            Item::Message(message) => {
+                for media in message.media.iter_mut().filter(|media| media.url.is_some()) {
+                    media.url = Some(link(Part::Media, &media.id, message.sent_at));
+                }
+            }
+            _ => {}
         }
     }
 
-    /// Proves a link. `recording` is as the link names it.
+    /// Proves a link. `id` is as the link names it.
     pub fn check(
         &self,
+        part: Part,
         tenant: &str,
         record: i64,
-        recording: &str,
+        id: &str,
         expires: u64,
         signature: &str,
     ) -> Result<(), LinkError> {
         let given = URL_SAFE_NO_PAD.decode(signature).unwrap_or_default();
-        let right = self.signature(tenant, record, recording, expires);
+        let right = self.signature(part, tenant, record, id, expires);
         if !bool::from(right.ct_eq(&given)) {
             return Err(LinkError::Wrong);
         }
         if Instant::now().millis() / 1000 >= expires { Err(LinkError::Expired) } else { Ok(()) }
     }
 
-    fn signature(&self, tenant: &str, record: i64, recording: &str, expires: u64) -> Vec<u8> {
+    fn signature(&self, part: Part, tenant: &str, record: i64, id: &str, expires: u64) -> Vec<u8> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes a key of any length");
         // None of them can hold a NUL.
-        mac.update(format!("/v1/recordings/{record}\0{tenant}\0{recording}\0{expires}").as_bytes());
+        mac.update(format!("{}\0{tenant}\0{id}\0{expires}", part.path(record)).as_bytes());
         mac.finalize().into_bytes()[..SIGNATURE].to_vec()
     }
 }

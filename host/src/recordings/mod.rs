@@ -18,7 +18,8 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 pub use convert::Format;
-pub use link::{LinkError, Links, short};
+pub(crate) use kept::Kept;
+pub use link::{LinkError, Links, Part, short};
 pub use sound::Sound;
 
 use crate::components::Use;
@@ -29,7 +30,6 @@ use crate::model::{Call, Instant};
 use crate::store::Record;
 use convert::Converter;
 use copies::{Copies, CopyError};
-use kept::Kept;
 use place::Place;
 
 /// The largest file that is fetched: a day of telephone sound, uncompressed, is 1.3 GiB.
@@ -225,13 +225,14 @@ impl Wanted<'_> {
     }
 }
 
-fn failed(why: std::io::Error) -> Unserved {
-    tracing::error!(%why, "the folder for recordings cannot be used");
+/// What a folder for files fails with.
+pub(crate) fn failed(why: std::io::Error) -> Unserved {
+    tracing::error!(%why, "a folder for files cannot be used");
     Unserved::Failed
 }
 
 /// Names a file by what it was made of.
-fn digest(parts: &[&str]) -> String {
+pub(crate) fn digest(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update((part.len() as u64).to_be_bytes());

@@ -22,6 +22,8 @@ pub struct Sound {
     pub media_type: &'static str,
     /// What it is called, in plain letters.
     pub name: String,
+    /// A browser may show it by itself, instead of keeping it as a file.
+    pub inline: bool,
 }
 
 /// Opens a file below a root. Whatever its path or a link in it says, nothing outside of the root is opened, and nothing
@@ -62,7 +64,16 @@ pub(super) fn open(path: &Path, name: &str) -> std::io::Result<Sound> {
     let nanos = modified.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
     let tag = format!("{:x}-{nanos:x}", about.len());
     let media_type = media_type(&start[..read], name);
-    Ok(Sound { file, path: path.to_owned(), length: about.len(), modified, tag, media_type, name: tidy(name) })
+    Ok(Sound {
+        file,
+        path: path.to_owned(),
+        length: about.len(),
+        modified,
+        tag,
+        media_type,
+        name: tidy(name),
+        inline: true,
+    })
 }
 
 impl Sound {

@@ -2,12 +2,13 @@
 //!
 //! What is claimed stays due, at the end of its lease: a worker that dies gives it back by doing nothing.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use super::db::{Row, Tx, args};
+use super::db::{Row, Tx, among, args};
 use super::delivery::{Claimed, DeliveryFilter, Joined, Lane};
 use super::{Result, Store, claim_number, span};
-use crate::model::{Instant, Kind, Merged, Subject};
+use crate::model::{Instant, Item, Kind, Merged, Subject};
 
 impl Store {
     /// Takes up to `limit` deliveries of a lane that are due, longest due first, and leases them for `lease`. A
@@ -41,6 +42,7 @@ impl Store {
                 claimed.joined = joined(&mut tx, claimed.record, &lane.sink).await?;
             }
         }
+        name_others(&mut tx, &lane.tenant, &mut claimed).await?;
         tx.commit().await?;
         Ok(claimed)
     }
@@ -142,6 +144,47 @@ fn read(row: &Row, claim: i64) -> Result<Claimed> {
         holds: row.opt_text(13)?,
         expires_at: row.opt_instant(14)?,
     })
+}
+
+/// Other subjects that a record names, of the same source: the conversation of a message, the contact of a conversation.
+fn named(item: &mut Item) -> Option<(Kind, &mut String)> {
+    match item {
+        Item::Message(message) => message.conversation.as_mut().map(|id| (Kind::Conversation, id)),
+        Item::Conversation(conversation) => conversation.contact.as_mut().map(|id| (Kind::Contact, id)),
+        Item::Call(_) | Item::Contact(_) | Item::Session(_) => None,
+    }
+}
+
+/// A subject that has several ids is named by the one that its own record is delivered under, whichever was seen.
+async fn name_others(tx: &mut Tx, tenant: &str, claimed: &mut [Claimed]) -> Result<()> {
+    let mut asked: BTreeMap<(String, Kind), BTreeSet<String>> = BTreeMap::new();
+    for Claimed { subject, item, .. } in claimed.iter_mut() {
+        if let Some((kind, id)) = named(item) {
+            asked.entry((subject.source.clone(), kind)).or_default().insert(id.clone());
+        }
+    }
+    let mut own: HashMap<(String, Kind, String), String> = HashMap::new();
+    for ((source, kind), ids) in asked {
+        let (among, ids) = among(tx.is_postgres(), 4, ids);
+        let sql = format!(
+            "select a.subject, w.subject from alias a join record w on w.id = a.record
+             where a.tenant = $1 and a.source = $2 and a.kind = $3 and a.subject {among}
+             union all
+             select r.subject, w.subject from record r join record w on w.id = r.joined_into
+             where r.tenant = $1 and r.source = $2 and r.kind = $3 and r.subject {among}"
+        );
+        for row in tx.fetch(sql, args![tenant, &source, kind.word(), ids]).await? {
+            own.insert((source.clone(), kind, row.text(0)?), row.text(1)?);
+        }
+    }
+    for Claimed { subject, item, .. } in claimed.iter_mut() {
+        if let Some((kind, id)) = named(item)
+            && let Some(known) = own.get(&(subject.source.clone(), kind, id.clone()))
+        {
+            id.clone_from(known);
+        }
+    }
+    Ok(())
 }
 
 /// What was delivered of subjects that turned out to be this one.

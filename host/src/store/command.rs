@@ -1,9 +1,11 @@
 //! Commands: what was done once under a key is not done twice.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::db::{Row, args};
-use super::{Result, Store};
+use super::{Result, Store, span};
 use crate::model::Instant;
 
 /// How a command stands.
@@ -112,8 +114,11 @@ impl Store {
         name: &str,
         request: &str,
     ) -> Result<Begun> {
-        let sql = "insert into command (tenant, key, source, name, request, state, asked_at, updated_at)
-             values ($1, $2, $3, $4, $5, 'running', $6, $6) on conflict (tenant, key) do nothing";
+        let clock = self.db().clock();
+        let sql = format!(
+            "insert into command (tenant, key, source, name, request, state, asked_at, updated_at)
+             values ($1, $2, $3, $4, $5, 'running', $6, {clock}) on conflict (tenant, key) do nothing"
+        );
         let values = args![tenant, key, source, name, request, Instant::now()];
         if self.db().execute(sql, values).await? > 0 {
             return Ok(Begun::New);
@@ -128,10 +133,12 @@ impl Store {
 
     /// Notes how a command ended; what has ended already stays as it is.
     pub async fn end_command(&self, tenant: &str, key: &str, state: CommandState, answer: Option<&str>) -> Result<()> {
-        let sql = "update command set state = $3, answer = $4, updated_at = $5
-             where tenant = $1 and key = $2 and state = 'running'";
-        let values = args![tenant, key, state.word(), answer, Instant::now()];
-        self.db().execute(sql, values).await.map(drop)
+        let clock = self.db().clock();
+        let sql = format!(
+            "update command set state = $3, answer = $4, updated_at = {clock}
+             where tenant = $1 and key = $2 and state = 'running'"
+        );
+        self.db().execute(sql, args![tenant, key, state.word(), answer]).await.map(drop)
     }
 
     /// A command by its key.
@@ -141,11 +148,22 @@ impl Store {
         self.db().fetch(sql, args![tenant, key]).await?.first().map(read).transpose()
     }
 
-    /// Commands that were begun before this moment and that nobody carries out any more: whoever did has died, and
-    /// whether they happened is unknown. Answers how many there were.
-    pub async fn abandon_commands(&self, before: Instant) -> Result<u64> {
-        let sql = "update command set state = 'unknown', answer = $2, updated_at = $3
-             where state = 'running' and asked_at < $1";
-        self.db().execute(sql, args![before, ABANDONED, Instant::now()]).await
+    /// Says that a command is still being carried out.
+    pub async fn hold_command(&self, tenant: &str, key: &str) -> Result<()> {
+        let clock = self.db().clock();
+        let sql =
+            format!("update command set updated_at = {clock} where tenant = $1 and key = $2 and state = 'running'");
+        self.db().execute(sql, args![tenant, key]).await.map(drop)
+    }
+
+    /// Commands of which nobody has said for so long that they are being carried out: whoever did has died, and whether
+    /// they happened is unknown. Answers how many there were.
+    pub async fn abandon_commands(&self, silence: Duration) -> Result<u64> {
+        let clock = self.db().clock();
+        let sql = format!(
+            "update command set state = 'unknown', answer = $2, updated_at = {clock}
+             where state = 'running' and updated_at <= {clock} - $1"
+        );
+        self.db().execute(sql, args![span(silence), ABANDONED]).await
     }
 }

@@ -7,9 +7,23 @@ use serde::{Deserialize, Serialize};
 use super::db::args;
 use super::{Result, Store};
 use crate::model::Event;
+use crate::model::session::Pairing;
 
 /// The events of one commit, in the order of their numbers; of all tenants.
 pub type Events = Arc<[Arc<Event>]>;
+
+/// A code to pair a device with, as it came in. It is told while it is good, and kept nowhere.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Code {
+    /// The tenant.
+    pub tenant: String,
+    /// The source.
+    pub source: String,
+    /// The session's id at the source.
+    pub session: String,
+    /// What to show, and until when.
+    pub pairing: Pairing,
+}
 
 /// Which events of a tenant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

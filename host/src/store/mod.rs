@@ -37,7 +37,7 @@ pub use delivery::{
     State,
 };
 pub use error::StoreError;
-pub use feed::{EventFilter, EventPage, Events};
+pub use feed::{Code, EventFilter, EventPage, Events};
 pub use grant::Grant;
 pub use intake::{Committed, Intake, IntakeFilter, IntakeRow, Raw, Verdict};
 pub use lease::Lease;
@@ -93,6 +93,7 @@ struct Inner {
     seal: Seal,
     events: broadcast::Sender<Events>,
     lanes: broadcast::Sender<Arc<[Lane]>>,
+    codes: broadcast::Sender<Code>,
     tally: Arc<Tally>,
     _lock: Option<db::sqlite::FileLock>,
 }
@@ -148,21 +149,23 @@ impl Store {
         };
         let (events, _) = broadcast::channel(BACKLOG);
         let (lanes, _) = broadcast::channel(BACKLOG);
+        let (codes, _) = broadcast::channel(BACKLOG);
         let tally = Arc::<Tally>::default();
         let ledger = Ledger {
             db: db.clone(),
             events: events.clone(),
             lanes: lanes.clone(),
+            codes: codes.clone(),
             tally: tally.clone(),
             counter: std::sync::Mutex::default(),
         };
         let ledger = Group::start(ledger, options.queue, options.batch);
         let finisher = Group::start(Finisher { db: db.clone() }, options.queue, options.batch);
         let alone = lock.is_some();
-        let inner = Inner { ledger, finisher, db, seal, events, lanes, tally, _lock: lock };
+        let inner = Inner { ledger, finisher, db, seal, events, lanes, codes, tally, _lock: lock };
         let store = Store { inner: Arc::new(inner) };
         if alone {
-            store.abandon_commands(crate::model::Instant::now()).await?;
+            store.abandon_commands(Duration::ZERO).await?;
         }
         Ok(store)
     }
@@ -211,6 +214,11 @@ impl Store {
     /// and reads the rest with [`Store::events_since`].
     pub fn subscribe(&self) -> broadcast::Receiver<Events> {
         self.inner.events.subscribe()
+    }
+
+    /// The codes for pairing of every commit of this process from now on.
+    pub fn codes(&self) -> broadcast::Receiver<Code> {
+        self.inner.codes.subscribe()
     }
 
     /// The lanes in which something became due, after each commit. What became due on another node, or by the passing

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::db::{Filter, Row, anywhere, args};
+use super::db::{Filter, Row, among, anywhere, args};
 use super::ledger::facets::digits;
 use super::{Result, Store};
 use crate::model::{Instant, Item, Kind, Merged, Subject};
@@ -141,16 +141,43 @@ impl Store {
 
     /// The calls of a source that have not ended, newest first: those that began after `since`, at most `limit`.
     pub async fn open_calls(&self, tenant: &str, source: &str, since: Instant, limit: u32) -> Result<Vec<Record>> {
-        let filter = of_kind(tenant, Kind::Call)
-            .and("r.source = ?", source)
-            .and("r.at >= ?", since)
-            .and("coalesce(r.merged -> 'call' ->> 'phase', '') <> ?", "ended");
-        Ok(self.listed(filter, None, limit).await?.items)
+        Ok(self.listed(open(tenant, since).and("r.source = ?", source), None, limit).await?.items)
+    }
+
+    /// The calls of a tenant that have not ended, newest first: those that began after `since`, at most `limit`.
+    pub async fn calls_under_way(&self, tenant: &str, since: Instant, limit: u32) -> Result<Vec<Record>> {
+        Ok(self.listed(open(tenant, since), None, limit).await?.items)
+    }
+
+    /// The newest call that has this id at any of these sources, or had it before it was joined.
+    pub async fn call_of_any(&self, tenant: &str, sources: Vec<String>, id: &str) -> Result<Option<Record>> {
+        // Ids are unique at a source, and are found by it.
+        let (among, sources) = among(self.db().is_postgres(), 4, sources);
+        let key = format!("o.subject = $1 and o.tenant = $2 and o.kind = $3 and o.source {among}");
+        let sql = format!(
+            "select {COLUMNS} from record o join record r on r.id = coalesce(o.joined_into, o.id) where {key}
+             union all
+             select {COLUMNS} from alias o join record r on r.id = o.record where {key}"
+        );
+        let rows = self.db().fetch(sql, args![id, tenant, Kind::Call.word(), sources]).await?;
+        let found: Vec<Record> = rows.iter().map(read).collect::<Result<_>>()?;
+        Ok(found.into_iter().max_by_key(|record| record.id))
     }
 
     /// Records of one kind, newest first.
     pub async fn records(&self, tenant: &str, kind: Kind, after: Option<&str>, limit: u32) -> Result<Page<Record>> {
         self.listed(of_kind(tenant, kind), after, limit).await
+    }
+
+    /// Messages with something attached that came in since a moment, the last one first; those before the id `before`.
+    pub async fn attached_since(&self, tenant: &str, since: Instant, before: Option<i64>) -> Result<Vec<Record>> {
+        let (condition, values) =
+            of_kind(tenant, Kind::Message).and("r.created_at >= ?", since).and_some("r.id < ?", before).done();
+        let sql = format!(
+            "select {COLUMNS} from record r where {condition} and r.merged -> 'message' -> 'media' is not null
+             order by r.id desc limit {LIMIT}"
+        );
+        self.db().fetch(sql, values).await?.iter().map(read).collect()
     }
 
     async fn listed(&self, filter: Filter, after: Option<&str>, limit: u32) -> Result<Page<Record>> {
@@ -178,4 +205,10 @@ pub(super) fn place(cursor: &str) -> Option<(i64, i64)> {
 
 fn of_kind(tenant: &str, kind: Kind) -> Filter {
     Filter::new("r.tenant = ?", tenant).and("r.joined_into is null and r.kind = ?", kind.word())
+}
+
+/// The calls that have not ended, of those that began after `since`.
+fn open(tenant: &str, since: Instant) -> Filter {
+    let open = "coalesce(r.merged -> 'call' ->> 'phase', '') <> ?";
+    of_kind(tenant, Kind::Call).and("r.at >= ?", since).and(open, "ended")
 }

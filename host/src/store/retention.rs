@@ -21,6 +21,8 @@ pub struct Retention {
     pub records: Option<Duration>,
     /// Commands.
     pub commands: Option<Duration>,
+    /// Jobs that have ended. One that is asked for again after that is read again.
+    pub jobs: Option<Duration>,
 }
 
 /// What a sweep removed.
@@ -38,15 +40,16 @@ pub struct Swept {
     pub records: u64,
     /// Commands.
     pub commands: u64,
+    /// Jobs that have ended.
+    pub jobs: u64,
 }
 
 impl Swept {
     /// True when some table may have more to remove than one slice.
     pub fn is_full(&self, slice: u32) -> bool {
         let slice = u64::from(slice);
-        [self.intake, self.events, self.attempts, self.deliveries, self.records, self.commands]
-            .into_iter()
-            .any(|count| count >= slice)
+        let Swept { intake, events, attempts, deliveries, records, commands, jobs } = *self;
+        [intake, events, attempts, deliveries, records, commands, jobs].into_iter().any(|count| count >= slice)
     }
 }
 
@@ -57,7 +60,6 @@ impl Store {
         let now = Instant::now();
         let before = |age: Option<Duration>| age.map(|age| now.before(age));
         let mut swept = Swept::default();
-        self.sweep_pairings(tenant, now).await?;
         if let Some(before) = before(retention.intake) {
             // Rows come in the order of their time: only the oldest are looked at.
             let sql = "delete from intake where tenant = $1 and id in (
@@ -90,20 +92,14 @@ impl Store {
                  select key from command where tenant = $1 and asked_at < $2 order by asked_at limit $3)";
             swept.commands = self.db().execute(sql, args![tenant, before, slice]).await?;
         }
+        if let Some(before) = before(retention.jobs) {
+            // Asked twice: one that is started anew meanwhile stays.
+            let sql =
+                "delete from pull where tenant = $1 and state <> 'running' and updated_at < $2 and (source, id) in (
+                 select source, id from pull where tenant = $1 and state <> 'running' and updated_at < $2 limit $3)";
+            swept.jobs = self.db().execute(sql, args![tenant, before, slice]).await?;
+        }
         Ok(swept)
-    }
-
-    /// Codes for pairing that have expired, whatever the retention. Moments are texts of one length in JSON.
-    async fn sweep_pairings(&self, tenant: &str, now: Instant) -> Result<()> {
-        let without = match self.db().is_postgres() {
-            true => "merged #- '{session,pairing}'",
-            false => "json_remove(merged, '$.session.pairing')",
-        };
-        let sql = format!(
-            "update record set merged = {without} where tenant = $1 and kind = 'session' and joined_into is null
-             and merged -> 'session' -> 'pairing' -> 'v' ->> 'expires_at' < $2"
-        );
-        self.db().execute(sql, args![tenant, now.to_string()]).await.map(drop)
     }
 
     /// Records with their deliveries and further ids. A record for which something is owed stays.

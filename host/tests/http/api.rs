@@ -87,6 +87,7 @@ async fn every_path_that_is_described_is_there_and_every_reference_leads_somewhe
         "/v1/inbox",
         "/v1/route/{number}",
         "/v1/recordings/{call}",
+        "/v1/media/{message}",
         "/v1/deliveries",
         "/v1/deliveries/{id}",
         "/v1/deliveries/{id}/retry",
@@ -100,6 +101,8 @@ async fn every_path_that_is_described_is_there_and_every_reference_leads_somewhe
         "/v1/components",
         "/v1/lanes",
         "/v1/sources",
+        "/v1/sources/{source}/jobs",
+        "/v1/sources/{source}/sync",
         "/",
         "/healthz",
         "/readyz",
@@ -112,7 +115,12 @@ async fn every_path_that_is_described_is_there_and_every_reference_leads_somewhe
     assert!(undescribed.is_empty(), "{undescribed:?}");
     assert_eq!(paths.len(), promised.len(), "a path is described that this test does not know");
     for (path, methods) in paths {
-        let asked = path.replace("{id}", "1").replace("{call}", "1").replace("{*path}", "x").replace(['{', '}'], "");
+        let asked = path
+            .replace("{id}", "1")
+            .replace("{call}", "1")
+            .replace("{message}", "1")
+            .replace("{*path}", "x")
+            .replace(['{', '}'], "");
         for method in methods.as_object().unwrap().keys() {
             let method: Method = method.to_uppercase().parse().unwrap();
             let (status, problem) = answer(hub.request(method.clone(), &asked, None)).await;

@@ -104,6 +104,25 @@ async fn a_token_must_be_whole_timely_signed_and_of_a_known_tenant() {
 }
 
 #[tokio::test]
+async fn a_token_must_be_for_this_audience() {
+    let hub = Fixture::with("[auth]\nsecret = { file = \"jwt\" }\naudience = \"cordboard\"\n").await;
+    let status = async |audience: Option<serde_json::Value>| {
+        let mut claims = json!({ "tenant": "acme", "role": "supervisor", "sub": "eva", "exp": 4_000_000_000_u64 });
+        if let Some(audience) = audience {
+            claims["aud"] = audience;
+        }
+        hub.get("/v1/calls", &signed(&claims)).await
+    };
+    assert_eq!(status(Some(json!("cordboard"))).await.0, StatusCode::OK);
+    assert_eq!(status(Some(json!(["another", "cordboard"]))).await.0, StatusCode::OK);
+    for wrong in [Some(json!("another")), Some(json!([])), Some(json!("")), None] {
+        let (status, problem) = status(wrong.clone()).await;
+        assert_eq!(status, StatusCode::UNAUTHORIZED, "{wrong:?}: {problem}");
+        assert!(problem["detail"].as_str().is_some_and(|why| why.contains("aud")), "{wrong:?}: {problem}");
+    }
+}
+
+#[tokio::test]
 async fn a_key_works_for_its_own_tenant_and_role() {
     let hub = Fixture::start().await;
     let acme = hub.call("acme", "a", "1001", "").await;

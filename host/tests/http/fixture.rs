@@ -74,7 +74,7 @@ impl Fixture {
         let base = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
         let api = http::Api::new(&hub, http::recorder());
-        let served = tokio::spawn(http::serve(listener, api, stop.clone()));
+        let served = tokio::spawn(http::serve(listener, Vec::new(), api, stop.clone()));
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         Fixture { hub, base, stop, served, client, _folder: folder }
     }

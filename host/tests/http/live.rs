@@ -2,17 +2,27 @@
 
 use std::time::Duration;
 
+use cordboard::http::Claims;
 use cordboard::live::{Audience, Cut, Gap, Sight, Subscription};
+use cordboard::model::Instant;
 use cordboard::store::Intake;
 use reqwest::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite;
 
-use crate::fixture::{Fixture, answer, observed, token};
+use crate::fixture::{Fixture, Socket, answer, observed, signed, token};
 
 fn supervisor() -> String {
     token("acme", "supervisor", "eva")
+}
+
+/// The status of the answer in place of a socket.
+fn refused(refused: Result<Socket, tungstenite::Error>) -> u16 {
+    match refused.err().expect("no socket") {
+        tungstenite::Error::Http(response) => response.status().as_u16(),
+        other => panic!("{other}"),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -131,6 +141,72 @@ async fn a_subscription_narrows_and_can_be_changed() {
 }
 
 #[tokio::test]
+async fn one_record_or_one_subject_can_be_followed() {
+    let hub = Fixture::start().await;
+    hub.call("acme", "a", "1001", "").await;
+    let page = hub.get("/v1/calls", &supervisor()).await.1;
+    let record = page["items"][0]["id"].as_i64().unwrap();
+    let mut of_record = hub.socket(&format!("?since=0&record={record}"), &supervisor()).await;
+    let mut of_subject = hub.socket("?since=0&subject=b", &supervisor()).await;
+    let mut later = hub.socket("?types=none", &supervisor()).await;
+    for socket in [&mut of_record, &mut of_subject, &mut later] {
+        assert_eq!(socket.next().await["type"], "hello");
+    }
+    later.say(&json!({ "subscribe": { "record": record } }).to_string()).await;
+    assert_eq!(later.next().await["type"], "subscribed");
+    for id in ["b", "c", "a"] {
+        hub.call("acme", id, "1001", "once more").await;
+    }
+    let (kept, live) = (of_record.next().await, of_record.next().await);
+    assert_eq!((&kept["subject"]["id"], &live["type"]), (&json!("a"), &json!("live")), "what was before");
+    assert_eq!(of_record.next().await["call"]["notes"], "once more", "and what comes, past all others");
+    assert_eq!(later.next().await["subject"]["id"], "a");
+    assert_eq!(of_subject.next().await["type"], "live", "nothing was before");
+    assert_eq!(of_subject.next().await["subject"]["id"], "b");
+    hub.call("acme", "b", "1001", "again").await;
+    assert_eq!(of_subject.next().await["call"]["notes"], "again");
+}
+
+#[tokio::test]
+async fn a_socket_ends_with_its_token() {
+    let hub = Fixture::start().await;
+    let seq = hub.call("acme", "a", "1001", "").await;
+    // Clocks may differ by 30 s: this one is good for two more, and was for a ticket.
+    let exp = Instant::now().millis() / 1000 - 28;
+    let claims = Claims { tenant: "acme".to_owned(), role: "supervisor".to_owned(), sub: "eva".to_owned(), exp };
+    let token = signed(&claims);
+    let ticket = answer(hub.request(Method::POST, "/v1/tickets", Some(&token))).await.1;
+    let mut socket = hub.socket("", &token).await;
+    assert_eq!(socket.next().await["type"], "hello");
+    let told = (4001, format!("the token has ended, resume with since={seq}"));
+    assert_eq!(socket.close().await, told);
+    // Whole seconds are compared.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    // By now the token is no good, and the ticket that was made with it opens nothing that lasts.
+    assert_eq!(refused(hub.try_socket("", Some(&token), None).await), 401);
+    let query = format!("?ticket={}", ticket["ticket"].as_str().unwrap());
+    let mut socket = hub.try_socket(&query, None, None).await.unwrap();
+    assert_eq!(socket.close().await, told);
+}
+
+#[tokio::test]
+async fn a_tenant_has_no_more_sockets_than_it_may() {
+    let hub = Fixture::with("[auth]\nsecret = { file = \"jwt\" }\n[limits]\nsockets = 2\n").await;
+    let mut first = hub.socket("", &supervisor()).await;
+    let _second = hub.socket("", &supervisor()).await;
+    assert_eq!(refused(hub.try_socket("", Some(&supervisor()), None).await), 429);
+    hub.socket("", &token("other", "supervisor", "eva")).await;
+    assert_eq!(first.next().await["type"], "hello");
+    drop(first);
+    let opened = async {
+        while hub.try_socket("", Some(&supervisor()), None).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), opened).await.expect("the place of the one that went is free");
+}
+
+#[tokio::test]
 async fn an_agent_hears_of_its_own_desk() {
     let hub = Fixture::start().await;
     let mut ana = hub.socket("", &token("acme", "agent", "ana")).await;
@@ -161,10 +237,6 @@ async fn a_ticket_opens_one_socket_and_a_token_never_stands_in_the_address() {
     let query = format!("?ticket={}", ticket["ticket"].as_str().unwrap());
     let mut socket = hub.try_socket(&query, None, None).await.unwrap();
     assert_eq!(socket.next().await["name"], "eva");
-    let refused = |refused: Result<_, tungstenite::Error>| match refused.err().unwrap() {
-        tungstenite::Error::Http(response) => response.status().as_u16(),
-        other => panic!("{other}"),
-    };
     assert_eq!(refused(hub.try_socket(&query, None, None).await), 401, "a ticket is used once");
     assert_eq!(refused(hub.try_socket("", None, None).await), 401);
     assert_eq!(refused(hub.try_socket("?ticket=x", None, None).await), 401);

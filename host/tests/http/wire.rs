@@ -57,3 +57,26 @@ async fn a_sender_that_drips_holds_no_place() {
     assert!(of_head.is_empty() || of_head.starts_with("HTTP/1.1 408"), "{of_head}");
     assert!(begun.elapsed() > Duration::from_secs(20), "a slow line is no attack");
 }
+
+#[tokio::test]
+async fn who_comes_when_all_places_are_taken_waits_for_one() {
+    let hub = Fixture::with("[auth]\nsecret = { file = \"jwt\" }\n[limits]\nconnections = 2\n").await;
+    let address = hub.base.trim_start_matches("http://");
+    let connect = async || {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: hub\r\n\r\n").await.unwrap();
+        stream
+    };
+    let answered = async |stream: &mut TcpStream, patience: Duration| {
+        let mut answer = vec![0; 4096];
+        let read = tokio::time::timeout(patience, stream.read(&mut answer)).await.ok()?.unwrap();
+        Some(String::from_utf8_lossy(&answer[..read]).starts_with("HTTP/1.1 200"))
+    };
+    let long = Duration::from_secs(10);
+    let (mut first, mut second) = (connect().await, connect().await);
+    assert_eq!((answered(&mut first, long).await, answered(&mut second, long).await), (Some(true), Some(true)));
+    let mut third = connect().await;
+    assert_eq!(answered(&mut third, Duration::from_millis(500)).await, None, "the others hold their places");
+    drop(first);
+    assert_eq!(answered(&mut third, long).await, Some(true));
+}

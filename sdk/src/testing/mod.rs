@@ -18,10 +18,12 @@
 mod asking;
 mod compare;
 mod exchange;
+mod office;
 mod outside;
 
 pub use asking::Asking;
 pub use exchange::{Exchange, Expected, Recording};
+pub use office::Office;
 pub use outside::{Expecting, Outside};
 
 use crate::abilities::Change;

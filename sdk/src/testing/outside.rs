@@ -9,11 +9,11 @@ use serde_json::Value;
 
 use super::asking::{Asking, Question};
 use super::compare::differences;
-use super::{Exchange, Expected, Recording};
-use crate::Host;
+use super::{Exchange, Expected, Office, Recording};
 use crate::host::{Content, Level, Rows};
 use crate::http::{Error, Request, Response};
 use crate::vocabulary::{Failure, Grant, Instant};
+use crate::{Host, Ledger};
 
 /// 2026-11-21T12:00:00Z, the time unless a test sets another.
 pub(super) const NOON: Instant = 1_795_262_400_000;
@@ -24,6 +24,7 @@ pub(super) const NOON: Instant = 1_795_262_400_000;
 pub struct Outside {
     settings: String,
     state: Mutex<State>,
+    office: Office,
 }
 
 struct State {
@@ -58,7 +59,7 @@ impl Outside {
             files: HashMap::new(),
             seed: 1,
         };
-        Self { settings: "{}".to_owned(), state: Mutex::new(state) }
+        Self { settings: "{}".to_owned(), state: Mutex::new(state), office: Office::default() }
     }
 
     /// With these settings.
@@ -102,6 +103,11 @@ impl Outside {
     /// Answers such a request whenever it is asked and the script expects another, any number of times or never.
     pub fn always(&self, method: &str, path: &str) -> Expecting<'_> {
         Expecting { outside: self, always: true, expected: Expected::of(method, path) }
+    }
+
+    /// The tenant: nobody and nothing, until a test says otherwise.
+    pub fn office(&self) -> &Office {
+        &self.office
     }
 
     /// Sets the clock.
@@ -246,6 +252,10 @@ impl Host for Outside {
                 panic!("{} is not the query expected: {expected}", asked.title());
             }
         }
+    }
+
+    fn ledger(&self) -> &dyn Ledger {
+        &self.office
     }
 }
 

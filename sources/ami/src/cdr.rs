@@ -89,6 +89,7 @@ pub fn page(host: &dyn Host, plan: &Plan, job: &Job, cursor: Option<&[u8]>) -> R
     let next = (to < gap.until).then_some(Cursor { from: to, window: at.window });
     let progress = Progress {
         stage: "calls".to_owned(),
+        rows: Kind::Call,
         processed: u32::try_from(observations.len() / 2).unwrap_or(u32::MAX),
         total: None,
         errors: 0,

@@ -3,10 +3,11 @@
 use cordboard_sdk::prelude::*;
 use serde::Deserialize;
 
+use crate::asking::Waiting;
 use crate::book::Planned;
 use crate::message::{Message, integer};
 use crate::outgoing::{Outgoing, action_id};
-use crate::session::{Waiting, Work};
+use crate::session::Work;
 use crate::settings::CALL_VARIABLE;
 use crate::text;
 
@@ -34,6 +35,8 @@ enum What {
     Originate { call: String },
     /// A call is moved, and will be told as moved when Asterisk takes it on.
     Move { call: String, kind: &'static str, by: Option<String>, to: String },
+    /// A telephone is muted or heard again, and the call told so when Asterisk has done it.
+    Mute { call: String, extension: Option<String>, on: bool },
     /// Anything that is over with the answer.
     Plain,
 }
@@ -92,20 +95,24 @@ impl Work {
             "call.hangup" => {
                 let OfCall { call } = arguments(&command.arguments)?;
                 let ends = self.ends(&call, agent.as_deref())?;
+                // Whoever hangs up puts the own telephone down: the dialplan goes on as after any other call.
+                let channel = ends.agent.filter(|_| agent.is_some()).unwrap_or(ends.main);
                 self.ask(command.id, What::Plain, "Hangup", |action| {
-                    action.with("Channel", &ends.main).with("Cause", "16")
+                    action.with("Channel", &channel).with("Cause", "16")
                 })
             }
             "call.mute" => {
                 let Switch { call, on, extension } = arguments(&command.arguments)?;
-                let ends = self.ends(&call, extension.or(agent).as_deref())?;
+                let extension = extension.or(agent);
+                let ends = self.ends(&call, extension.as_deref())?;
                 let channel = ends.agent.ok_or_else(|| {
                     Failure::rejected(
                         "not-on-call",
                         format!("none of the telephones on the call `{call}` is that extension's"),
                     )
                 })?;
-                self.ask(command.id, What::Plain, "MuteAudio", |action| {
+                let what = What::Mute { call, extension, on };
+                self.ask(command.id, what, "MuteAudio", |action| {
                     let state = if on { "on" } else { "off" };
                     action.with("Channel", &channel).with("Direction", "in").with("State", state)
                 })
@@ -254,6 +261,11 @@ impl Work {
                 self.book.command_moved(&call, kind, by, to, now);
                 self.tell(command, Ok(CommandOutcome::Done(done(words))));
             }
+            What::Mute { call, extension, on } => {
+                self.book.command_muted(&call, extension, on);
+                self.tell(command, Ok(CommandOutcome::Done(done(words))));
+                self.report();
+            }
             What::Plain => self.tell(command, Ok(CommandOutcome::Done(done(words)))),
         }
     }
@@ -266,7 +278,7 @@ impl Work {
         };
         let now = self.now();
         if message.get("Response").eq_ignore_ascii_case(b"Success") {
-            self.book.originated(&call, message.get("Uniqueid"), now);
+            self.book.originated(&call, message.get("Uniqueid"));
             if let Some(command) = command {
                 self.tell(command, Ok(CommandOutcome::Accepted(Some(call))));
             }

@@ -51,7 +51,7 @@ pub enum Event<'a> {
     /// A parked call was fetched.
     Unparked { who: Chan<'a>, by: Chan<'a> },
     /// Nobody fetched it: it goes back, or its caller gave up.
-    ParkOver(Chan<'a>),
+    ParkOver { who: Chan<'a>, given_up: bool },
     /// Somebody took a call that rang elsewhere.
     Pickup { by: Chan<'a>, target: Chan<'a> },
     /// A variable of the dialplan was set.
@@ -194,7 +194,7 @@ pub fn decode<'a>(name: &[u8], message: &Message<'a>, mut tell: impl FnMut(Event
             Event::Unparked { who: message.chan("Parkee"), by: message.chan("Retriever") }
         }
         b"ParkedCallTimeOut" | b"ParkedCallGiveUp" if message.find("ParkeeUniqueid").is_some() => {
-            Event::ParkOver(message.chan("Parkee"))
+            Event::ParkOver { who: message.chan("Parkee"), given_up: name == b"ParkedCallGiveUp" }
         }
         b"Pickup" => {
             let target = message.chan("Target");

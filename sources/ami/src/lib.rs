@@ -6,6 +6,7 @@
 //! `cdr` reads what was missed from a database. Nothing here does input or output: the hub
 //! owns the socket, the timers and the clock.
 
+mod asking;
 mod book;
 mod cdr;
 mod clock;

@@ -75,7 +75,9 @@ pub fn decode<'a>(name: &[u8], message: &Message<'a>, mut tell: impl FnMut(Event
             let by = Chan { name: get("From"), ..Chan::default() };
             tell(Event::Unparked { who: parkee(message), by });
         }
-        b"ParkedCallTimeOut" | b"ParkedCallGiveUp" => tell(Event::ParkOver(parkee(message))),
+        b"ParkedCallTimeOut" | b"ParkedCallGiveUp" => {
+            tell(Event::ParkOver { who: parkee(message), given_up: name == b"ParkedCallGiveUp" });
+        }
         _ => {}
     }
 }

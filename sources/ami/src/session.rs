@@ -6,19 +6,18 @@ use std::rc::Rc;
 
 use cordboard_sdk::prelude::*;
 
+use crate::asking::Waiting;
 use crate::book::{Book, Listed};
 use crate::clock::Clock;
-use crate::commands::Asked;
 use crate::event::{self, Event, Interest};
 use crate::frame::{Framer, Piece};
 use crate::login;
 use crate::message::{Line, Message, Peek, first_line};
-use crate::outgoing::{Outgoing, action_id};
 use crate::settings::{Login, Plan};
 use crate::text;
 
 /// Timers by their numbers.
-mod timer {
+pub(crate) mod timer {
     /// Is the PBX still there?
     pub const KEEPALIVE: u32 = 1;
     /// The login, or the boot after it, takes too long.
@@ -31,36 +30,14 @@ mod timer {
 
 /// How long a login may take. Asterisk lets a wrong password wait for a second. Milliseconds.
 const LOGIN_TIME: u64 = 15_000;
-/// How long to wait for the news that Asterisk has booted: users without the read class `system` never get it.
-const BOOT_TIME: u64 = 5_000;
-/// How long a call is believed in that was under way before the connection was lost, when no list can be had.
-const UNHEARD_TIME: u64 = 2 * 3_600_000;
-/// Actions whose answers are waited for.
-const WAITING: usize = 1_000;
 
 /// How far the connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+pub(crate) enum Stage {
     Down,
     LoggingIn,
     Booting,
     Ready,
-}
-
-/// What an answer is waited for.
-pub(crate) enum Waiting {
-    Startup,
-    Channels,
-    Ping,
-    Filter(String),
-    Command(Asked),
-}
-
-impl Waiting {
-    /// Whether somebody waits for an answer.
-    fn is_owed(&self) -> bool {
-        matches!(self, Waiting::Command(asked) if asked.is_open())
-    }
 }
 
 /// One connection's state.
@@ -77,24 +54,24 @@ struct Peeks {
 pub(crate) struct Work {
     pub(crate) plan: Rc<Plan>,
     pub(crate) book: Book,
-    clock: Clock,
+    pub(crate) clock: Clock,
     framer: Framer,
     lines: Vec<Line>,
     peeks: Peeks,
-    stage: Stage,
+    pub(crate) stage: Stage,
     /// The next action's number.
-    next: u64,
+    pub(crate) next: u64,
     pub(crate) waiting: HashMap<u64, Waiting>,
     /// What was shown last.
     shown: String,
     /// When anything came last, by the hub's clock.
-    heard: u64,
+    pub(crate) heard: u64,
     /// A ping is out.
-    pinged: bool,
+    pub(crate) pinged: bool,
     /// When Asterisk was started, in its own words.
-    started: Option<String>,
+    pub(crate) started: Option<String>,
     /// When the connection was lost.
-    lost: Option<u64>,
+    pub(crate) lost: Option<u64>,
     /// For when the timer of calls is set.
     calls_timer: Option<u64>,
     pub(crate) out: Vec<Action>,
@@ -312,6 +289,7 @@ impl Work {
                     age: login::duration(message.get("Duration")),
                     bridge: message.get("BridgeId"),
                     application: message.get("Application"),
+                    data: message.get("ApplicationData"),
                 };
                 self.book.listed(&listed, self.clock.now());
             }
@@ -322,123 +300,6 @@ impl Work {
             }
             _ => {}
         }
-    }
-
-    fn response(&mut self, host: &dyn Host, verdict: &[u8], message: &Message<'_>) {
-        let words = || text::short(message.get("Message"), 300);
-        let good = verdict.eq_ignore_ascii_case(b"Success");
-        if self.stage == Stage::LoggingIn {
-            // Nothing else was asked: whatever answers, answers the login.
-            if !good {
-                return self.login_refused(&words());
-            }
-            if let Some(challenge) = message.find("Challenge") {
-                let plan = self.plan.clone();
-                let key = login::key(challenge, &plan.password);
-                let login = |action: Outgoing| {
-                    action.with("AuthType", "MD5").with("Username", &plan.username).with("Key", &key)
-                };
-                self.act("Login", login);
-                return;
-            }
-            return self.logged_in();
-        }
-        let Some(waiting) = action_id(message.get("ActionID")).and_then(|id| Some((id, self.waiting.remove(&id)?)))
-        else {
-            return;
-        };
-        let (id, waiting) = waiting;
-        match waiting {
-            Waiting::Startup => {
-                if good {
-                    let word = |name| text::short(message.get(name), 40);
-                    self.started_at(format!("{} {}", word("CoreStartupDate"), word("CoreStartupTime")));
-                }
-            }
-            Waiting::Channels => {
-                if !good {
-                    self.no_list(&words());
-                }
-            }
-            Waiting::Ping => {}
-            Waiting::Filter(filter) => {
-                if !good {
-                    host.warn(format!("Asterisk refuses the filter `{filter}`: {}", words()));
-                }
-            }
-            Waiting::Command(asked) => self.answered(id, asked, good, &words()),
-        }
-    }
-
-    fn login_refused(&mut self, words: &str) {
-        let why = format!("the login of `{}` is refused: {words}", self.plan.username);
-        let wrong = words.to_ascii_lowercase();
-        let misconfigured = wrong.contains("authentication failed")
-            || wrong.contains("permission denied")
-            || wrong.contains("authtype");
-        self.show(&why);
-        self.reconnect(why, misconfigured);
-    }
-
-    fn logged_in(&mut self) {
-        self.stage = Stage::Booting;
-        self.show("logged in, waiting for Asterisk to boot");
-        for filter in self.plan.filters.clone() {
-            let id = self.act("Filter", |action| action.with("Operation", "Add").with("Filter", &filter));
-            self.wait(id, Waiting::Filter(filter));
-        }
-        self.set_timer(timer::LOGIN, BOOT_TIME);
-    }
-
-    /// Asterisk is up: ask what is under way.
-    fn booted(&mut self) {
-        self.stage = Stage::Ready;
-        self.out.push(Action::CancelTimer(timer::LOGIN));
-        self.show("logged in");
-        let id = self.act("CoreStatus", |action| action);
-        self.wait(id, Waiting::Startup);
-        let id = self.act("CoreShowChannels", |action| action);
-        self.wait(id, Waiting::Channels);
-        if self.book.has_unheard() {
-            self.set_timer(timer::UNHEARD, UNHEARD_TIME);
-        }
-        self.read_missed();
-    }
-
-    /// Asterisk was started at this moment, in its own words: when it is another than before, all calls are over.
-    fn started_at(&mut self, started: String) {
-        let before = self.started.replace(started);
-        if before.is_some() && before != self.started {
-            self.book.restarted(self.clock.now());
-            self.report();
-        }
-    }
-
-    fn list_complete(&mut self) {
-        self.book.list_complete(self.clock.now());
-        self.out.push(Action::CancelTimer(timer::UNHEARD));
-        self.report();
-    }
-
-    fn no_list(&mut self, words: &str) {
-        self.show(&format!("logged in; no right to list channels: {words}"));
-        if self.book.has_unheard() {
-            self.set_timer(timer::UNHEARD, UNHEARD_TIME);
-        }
-    }
-
-    /// What happened while the connection was down is read from the CDR database.
-    fn read_missed(&mut self) {
-        let Some(since) = self.lost.take() else { return };
-        if !self.plan.cdr {
-            return;
-        }
-        let until = self.clock.now();
-        self.out.push(Action::Start(Job {
-            id: format!("cdr-{since}-{until}"),
-            kind: "cdr".to_owned(),
-            parameters: serde_json::json!({ "since": since, "until": until }).to_string(),
-        }));
     }
 
     fn timer(&mut self, number: u32, now: u64) {
@@ -460,28 +321,8 @@ impl Work {
         }
     }
 
-    /// An idle PBX sends nothing, and a dead link looks the same.
-    fn keep_alive(&mut self, now: u64) {
-        if self.stage == Stage::Down {
-            return;
-        }
-        let silence = now.saturating_sub(self.heard);
-        if silence < self.plan.keepalive {
-            self.set_timer(timer::KEEPALIVE, self.plan.keepalive - silence);
-        } else if self.pinged {
-            self.reconnect(format!("no answer to a ping within {} s", self.plan.keepalive / 1000), false);
-        } else {
-            if self.stage != Stage::LoggingIn {
-                let id = self.act("Ping", |action| action);
-                self.wait(id, Waiting::Ping);
-                self.pinged = true;
-            }
-            self.set_timer(timer::KEEPALIVE, self.plan.keepalive);
-        }
-    }
-
     /// Drops the connection. The hub says when it is gone.
-    fn reconnect(&mut self, why: String, misconfigured: bool) {
+    pub(crate) fn reconnect(&mut self, why: String, misconfigured: bool) {
         if self.stage == Stage::Ready || self.stage == Stage::Booting {
             self.lost.get_or_insert(self.clock.now());
         }
@@ -489,44 +330,19 @@ impl Work {
         self.out.push(Action::Reconnect(Reconnect { why, misconfigured }));
     }
 
-    /// Sends an action and gives its number. What a setting may hold was looked at before.
-    pub(crate) fn act(&mut self, name: &str, fill: impl FnOnce(Outgoing) -> Outgoing) -> u64 {
-        let id = self.next;
-        self.next += 1;
-        if let Ok(bytes) = fill(Outgoing::new(name, id)).bytes() {
-            self.out.push(Action::Send(bytes));
-        }
-        id
-    }
-
-    /// Keeps in mind what an action was sent for.
-    pub(crate) fn wait(&mut self, id: u64, what: Waiting) {
-        if self.waiting.len() >= WAITING
-            && let Some(oldest) = self.waiting.iter().filter(|(_, one)| !one.is_owed()).map(|(id, _)| *id).min()
-        {
-            self.waiting.remove(&oldest);
-        }
-        self.waiting.insert(id, what);
-    }
-
-    /// Whether commands can be sent.
-    pub(crate) fn is_ready(&self) -> bool {
-        matches!(self.stage, Stage::Ready | Stage::Booting)
-    }
-
     pub(crate) fn report(&mut self) {
         let out = &mut self.out;
         self.book.report(self.clock.now(), |observation| out.push(Action::Observe(observation)));
     }
 
-    fn show(&mut self, what: &str) {
+    pub(crate) fn show(&mut self, what: &str) {
         if self.shown != what {
             what.clone_into(&mut self.shown);
             self.out.push(Action::Status(what.to_owned()));
         }
     }
 
-    fn set_timer(&mut self, number: u32, after: u64) {
+    pub(crate) fn set_timer(&mut self, number: u32, after: u64) {
         self.out.push(Action::SetTimer(Timer { number, after }));
     }
 

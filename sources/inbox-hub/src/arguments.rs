@@ -63,7 +63,7 @@ impl Arguments {
     /// A person or a conversation: an address in any form, or the id of a conversation of this source.
     pub fn address(&self, name: &str, session: &str) -> Result<Address, Failure> {
         let text = self.needed(name)?;
-        let own = text.strip_prefix(session).and_then(|rest| rest.strip_prefix('/'));
+        let own = text.strip_prefix(session).and_then(|rest| rest.strip_prefix(':'));
         let address = Address::read(own.unwrap_or(&text));
         address.ok_or_else(|| bad(format!("`{name}`: {} is no address on WhatsApp", shown(&text))))
     }

@@ -43,7 +43,7 @@ pub fn contact(plan: &Plan, session: &str, row: &Value, at: Option<Instant>) -> 
         attributes: odd.words().map(|words| ("inbox-hub-anomalies".to_owned(), words)).into_iter().collect(),
         ..Contact::default()
     };
-    Ok(Decoded::Observations(vec![person.contact(contact, at)]))
+    Ok(Decoded::Observations(vec![person.contact(session, contact, at)]))
 }
 
 /// The further ids that a contact's object shows: a number, a privacy id, a business id.
@@ -67,13 +67,13 @@ pub fn ids(person: &mut Person, contact: &Value, odd: &mut Odd) {
 }
 
 /// Two ids that the server says are one person's.
-pub fn mapping(data: &Value, at: Option<Instant>) -> Result<Decoded, Refused> {
+pub fn mapping(session: &str, data: &Value, at: Option<Instant>) -> Result<Decoded, Refused> {
     let phone = look::text(data, &["pn", "phoneNumber", "phone"]).and_then(|it| Address::read(&it));
     let Some(mut person) = phone.as_ref().and_then(Person::of) else {
         return Err(Refused::at("/data/pn", "a mapping without a number"));
     };
     ids(&mut person, data, &mut Odd::default());
-    Ok(Decoded::Observations(vec![person.contact(Contact::default(), at)]))
+    Ok(Decoded::Observations(vec![person.contact(session, Contact::default(), at)]))
 }
 
 /// A row or an event's object about a conversation. `archived` is what the event's name says.
@@ -107,18 +107,18 @@ pub fn conversation(
         odd.note("archived-differs");
     }
     let main = peer.as_ref().map_or_else(|| address.jid(), Person::main);
-    let subject = key::conversation(session, &main);
+    let subject = key::place(session, &main);
     let ids = match &peer {
         Some(peer) => peer.identities(),
         None => vec![Identity { scheme: "jid".to_owned(), value: main }],
     };
-    let also = peer.iter().flat_map(Person::aliases).map(|alias| key::conversation(session, &alias)).collect();
+    let also = peer.iter().flat_map(Person::aliases).map(|alias| key::place(session, &alias)).collect();
     let record = Conversation {
         kind: Some(address.conversation().to_owned()),
         channel: Some("whatsapp".to_owned()),
         ids,
         name: look::text(row, &["name", "contactName", "subject"]).map(|name| fit::line(&name)),
-        contact: peer.as_ref().map(Person::main),
+        contact: peer.as_ref().map(|peer| key::place(session, &peer.main())),
         archived: archived.or(said),
         pinned: look::flag(row, &["isPinned", "pinned"]),
         unread: look::count(row, &["unreadCount", "unread"]).and_then(|count| u32::try_from(count).ok()),

@@ -15,7 +15,13 @@ use crate::session;
 use crate::settings::Plan;
 
 /// Carries out one command.
-pub fn perform(host: &dyn Host, command: &Command) -> Result<CommandOutcome, Failure> {
+pub fn perform(host: &dyn Host, command: &Command) -> Performed {
+    let mut observations = Vec::new();
+    let result = carried_out(host, command, &mut observations);
+    Performed { result, observations }
+}
+
+fn carried_out(host: &dyn Host, command: &Command, seen: &mut Vec<Observation>) -> Result<CommandOutcome, Failure> {
     let known = matches!(
         command.name.as_str(),
         "message.send"
@@ -37,7 +43,7 @@ pub fn perform(host: &dyn Host, command: &Command) -> Result<CommandOutcome, Fai
     let arguments = Arguments::read(command)?;
     let api = Api::new(host, &plan)?;
     match command.name.as_str() {
-        "message.send" => send::send(host, &api, &arguments),
+        "message.send" => send::send(host, &api, &arguments, &command.id, seen),
         "message.read" => read(&api, &arguments),
         "session.list" => list(&api),
         "session.status" => status(&api, &arguments),

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::api::Listing;
 
 /// What is read, in this order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
     /// The session's row.
@@ -35,7 +35,7 @@ pub struct Chat {
 /// Rows of one stage, for people.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Count {
-    /// Rows that were read.
+    /// Rows that were read, without those that are of no interest.
     pub processed: u32,
     /// How many the server says there are.
     pub total: Option<u32>,
@@ -43,11 +43,27 @@ pub struct Count {
     pub errors: u32,
 }
 
+impl Count {
+    /// Something that is no row could not be read: a list, a session.
+    pub fn passed_over(&mut self) {
+        self.processed += 1;
+        self.errors += 1;
+    }
+}
+
 /// How far a job has come.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Cursor {
-    /// When the job began.
+    /// When the job, or its present round, began.
     pub begun: Instant,
+    /// When the last page was read.
+    pub last: Instant,
+    /// The moment of connecting after which a quiet time was kept.
+    pub quiet: Option<Instant>,
+    /// How far back a repair's present round reads; absent for the first.
+    pub since: Option<Instant>,
+    /// Between two rounds.
+    pub rests: bool,
     /// Which of its sessions it reads.
     pub session: usize,
     /// What it reads.
@@ -84,6 +100,10 @@ impl Cursor {
     pub fn new(begun: Instant) -> Self {
         Self {
             begun,
+            last: begun,
+            quiet: None,
+            since: None,
+            rests: false,
             session: 0,
             stage: Stage::Session,
             row: None,
@@ -105,6 +125,25 @@ impl Cursor {
     /// As bytes.
     pub fn written(&self) -> Result<Vec<u8>, Failure> {
         serde_json::to_vec(self).map_err(|error| Failure::rejected("bad-cursor", error.to_string()))
+    }
+
+    /// Before the next round of a repair, which reads what was written since this one began.
+    pub fn rest(self, overlap: u64) -> Self {
+        let next = Self::new(self.begun);
+        Self {
+            since: Some(self.begun.saturating_sub(overlap)),
+            rests: true,
+            row: self.row,
+            counts: self.counts,
+            quiet: self.quiet,
+            ..next
+        }
+    }
+
+    /// Begins a round after a rest.
+    pub fn rise(&mut self, now: Instant) {
+        (self.rests, self.begun, self.counts) = (false, now, Default::default());
+        self.begin(if self.row.is_some() { Stage::Status } else { Stage::Session });
     }
 
     /// Begins a list.
@@ -136,10 +175,13 @@ impl Cursor {
 
     /// The stages, for people.
     pub fn progress(&self) -> Vec<Progress> {
-        let stages = ["contacts", "chats", "messages"].into_iter().zip(self.counts);
+        let stages =
+            [("contacts", Kind::Contact), ("chats", Kind::Conversation), ("messages", Kind::Message)].into_iter();
         stages
-            .map(|(stage, Count { processed, total, errors })| Progress {
+            .zip(self.counts)
+            .map(|((stage, rows), Count { processed, total, errors })| Progress {
                 stage: stage.to_owned(),
+                rows,
                 processed,
                 total,
                 errors,

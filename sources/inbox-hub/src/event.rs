@@ -4,6 +4,7 @@ use cordboard_sdk::prelude::*;
 use cordboard_sdk::serde_json::Value;
 
 use crate::chat;
+use crate::jobs;
 use crate::look;
 use crate::message::{Frame, News};
 use crate::receipt;
@@ -126,7 +127,7 @@ fn one(plan: &Plan, body: &Value, hints: Hints<'_>, received: Instant, events: &
             let row = look::first(data, &["conversation", "chat"]).filter(|it| it.is_object()).unwrap_or(data);
             chat::conversation(plan, &session, row, happened, None)
         }
-        "lid-mapping.update" => chat::mapping(data, happened),
+        "lid-mapping.update" => chat::mapping(&session, data, happened),
         other => Ok(Decoded::Ignored(format!("{} is no event that this source reads", shown(other)))),
     };
     match decoded? {
@@ -135,7 +136,7 @@ fn one(plan: &Plan, body: &Value, hints: Hints<'_>, received: Instant, events: &
                 |seen| matches!(&seen.item, Item::Session(session) if session.state.as_deref() == Some("connected")),
             );
             if connected {
-                events.jobs.extend(session::jobs(plan, &session, happened.unwrap_or(received)));
+                events.jobs.extend(jobs::connected(plan, &session, happened.unwrap_or(received)));
             }
             events.observations.extend(observations);
         }

@@ -63,7 +63,7 @@ impl Key {
 
 /// The subject of a message: its session and its id. Statuses tell no more of a message than these two.
 pub fn message(session: &str, id: &str) -> String {
-    let subject = format!("{session}/{id}");
+    let subject = format!("{session}:{id}");
     match fit::id(&subject) {
         Some(_) => subject,
         None => digest(session, &[id]),
@@ -77,11 +77,16 @@ pub fn digest(session: &str, parts: &[&str]) -> String {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
-    format!("{session}/digest-{}", hex::encode(&hash.finalize()[..16]))
+    format!("{session}:digest-{}", hex::encode(&hash.finalize()[..16]))
 }
 
-/// The subject of a conversation.
-pub fn conversation(session: &str, jid: &str) -> String {
+/// The subject of a message that a command asked for and that never became one.
+pub fn unsent(session: &str, command: &str) -> String {
+    format!("{session}:command-{}", hex::encode(&Sha256::digest(command)[..16]))
+}
+
+/// The subject of a conversation, or of a contact: what an account calls somebody is that account's own.
+pub fn place(session: &str, jid: &str) -> String {
     message(session, jid)
 }
 
@@ -103,6 +108,6 @@ mod tests {
         assert_eq!(Key::pointed(&json!("msg_67890")).id.as_deref(), Some("msg_67890"));
         assert_eq!(Key::of(&json!({"id": 10854})).id, None);
         assert_eq!(Key::of(&json!({"id": 1, "whatsappMessageId": "A"})).id.as_deref(), Some("A"));
-        assert!(message("s", &"x".repeat(300)).starts_with("s/digest-"));
+        assert!(message("s", &"x".repeat(300)).starts_with("s:digest-"));
     }
 }

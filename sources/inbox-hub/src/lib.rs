@@ -2,7 +2,7 @@
 //!
 //! From the ground up: `refused`, `json`, `look`, `time`, `fit` know bytes and JSON; `address`, `person`, `key`,
 //! `status`, `vcard`, `content` know WhatsApp; `settings` and `proof` say what is taken from whom; `message`,
-//! `receipt`, `chat`, `session` make observations; `event` reads webhooks. `limits`, `refusal`, `api` and `grant` speak to
+//! `receipt`, `chat`, `session` make observations; `jobs` says what is to be read; `event` reads webhooks. `limits`, `refusal`, `api` and `grant` speak to
 //! the server; `cursor` and `pull` read its history; `arguments`, `send`, `register` and `command` do what is asked.
 //! Nothing is kept from one call to the next but the settings made ready.
 
@@ -16,6 +16,7 @@ mod cursor;
 mod event;
 mod fit;
 mod grant;
+mod jobs;
 mod json;
 mod key;
 mod limits;
@@ -48,6 +49,8 @@ impl About for InboxHub {
     fn describe() -> Descriptor {
         Descriptor {
             hosts: vec!["{url}".into(), "{media_url}".into()],
+            // Published, for each session.
+            rate: Some(Rate { requests: 30, per: 60_000 }),
             ..descriptor!("WhatsApp through an Inbox Hub server", settings::SCHEMA)
         }
     }
@@ -79,13 +82,18 @@ impl Webhook for InboxHub {
 }
 
 impl Pull for InboxHub {
+    fn begin(host: &dyn Host) -> Vec<Job> {
+        let plan = settings::ready(host);
+        plan.as_ref().as_ref().map_or_else(|_| vec![], |plan| jobs::standing(plan, host.now()))
+    }
+
     fn next(host: &dyn Host, job: Job, cursor: Option<Vec<u8>>) -> Result<Page, Failure> {
         pull::next(host, &job, cursor)
     }
 }
 
 impl Commands for InboxHub {
-    fn perform(host: &dyn Host, command: Command) -> Result<CommandOutcome, Failure> {
+    fn perform(host: &dyn Host, command: Command) -> Performed {
         command::perform(host, &command)
     }
 }

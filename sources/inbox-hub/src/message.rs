@@ -138,7 +138,7 @@ impl Frame<'_> {
             let push_name = if ours { None } else { name };
             let verified_name = look::text(message, &["verifiedName", "verifiedBizName"]).map(|it| fit::line(&it));
             let contact = Contact { push_name, verified_name, ..Contact::default() };
-            observations.push(person.contact(contact, at));
+            observations.push(person.contact(self.session, contact, at));
         }
         Ok(Decoded::Observations(observations))
     }
@@ -167,7 +167,7 @@ impl Frame<'_> {
             false => (ends.author.as_ref().map(|author| author.correspondent(name)), own(&["to"])),
         };
         Message {
-            conversation: Some(key::conversation(self.session, &ends.main())),
+            conversation: Some(key::place(self.session, &ends.main())),
             channel: Some("whatsapp".to_owned()),
             direction: Some(ends.direction()),
             kind: Some(content.kind.to_owned()),
@@ -282,7 +282,7 @@ impl Frame<'_> {
     /// What any news of a message shows beside itself.
     fn touched(&self, ends: &Ends, direction: Option<Direction>) -> Message {
         Message {
-            conversation: Some(key::conversation(self.session, &ends.main())),
+            conversation: Some(key::place(self.session, &ends.main())),
             channel: Some("whatsapp".to_owned()),
             direction,
             ..Message::default()
@@ -404,15 +404,15 @@ impl Frame<'_> {
             channel: Some("whatsapp".to_owned()),
             ids,
             name,
-            contact: ends.peer.as_ref().map(Person::main),
+            contact: ends.peer.as_ref().map(|peer| key::place(self.session, &peer.main())),
             last_message: last,
             ..Conversation::default()
         };
         let aliases = ends.peer.iter().flat_map(Person::aliases);
         Observation {
-            also: aliases.map(|alias| key::conversation(self.session, &alias)).collect(),
+            also: aliases.map(|alias| key::place(self.session, &alias)).collect(),
             at,
-            ..Observation::of(key::conversation(self.session, &ends.main()), record)
+            ..Observation::of(key::place(self.session, &ends.main()), record)
         }
     }
 

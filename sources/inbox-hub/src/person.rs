@@ -4,6 +4,7 @@ use cordboard_sdk::prelude::*;
 
 use crate::address::Address;
 use crate::fit::Odd;
+use crate::key;
 
 /// The ids of one person: at most one of each kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -85,10 +86,11 @@ impl Person {
         Correspondent { ids: self.identities(), number: self.number().map(Phone::raw), name, agent: None }
     }
 
-    /// A sighting of this person with what else is known in `contact`.
-    pub fn contact(&self, contact: Contact, at: Option<Instant>) -> Observation {
+    /// A sighting of this person by an account, with what else is known in `contact`.
+    pub fn contact(&self, session: &str, contact: Contact, at: Option<Instant>) -> Observation {
         let numbers = self.number().map(Phone::raw).into_iter().collect();
         let contact = Contact { ids: self.identities(), numbers, ..contact };
-        Observation { also: self.aliases(), at, ..Observation::of(self.main(), contact) }
+        let also = self.aliases().iter().map(|alias| key::place(session, alias)).collect();
+        Observation { also, at, ..Observation::of(key::place(session, &self.main()), contact) }
     }
 }

@@ -15,8 +15,12 @@ use crate::refused::{Decoded, Refused, shown};
 use crate::session;
 use crate::settings::Plan;
 
-/// Between two looks whether a session is connected again.
+/// Between two looks whether a session is connected again, should nobody tell.
 const PAUSE: u64 = 60_000;
+/// After so long without a page it is asked first whether the session is still connected.
+const STALE: u64 = 600_000;
+/// What a round of a repair reads of the time before it began: clocks differ, and messages come late.
+const OVERLAP: u64 = 300_000;
 /// Chats whose messages a repair reads.
 const REPAIRED: usize = 200;
 /// Pages of one chat's messages that a repair reads.
@@ -62,20 +66,21 @@ pub fn next(host: &dyn Host, job: &Job, cursor: Option<Vec<u8>>) -> Result<Page,
         None => plan.settings.sessions.clone(),
     };
     let now = host.now();
-    let Some(cursor) = cursor else {
-        let cursor = Cursor::new(now);
-        if parameters.delay > 0 {
-            let after = Some(parameters.delay.min(3600) * 1000);
-            return Ok(Page {
-                observations: vec![],
-                next: Some(cursor.written()?),
-                after,
-                progress: cursor.progress(),
-            });
+    let mut cursor = cursor.map_or_else(|| Ok(Cursor::new(now)), |cursor| Cursor::read(&cursor))?;
+    // Right after connecting it is left alone, once for each connecting.
+    if parameters.delay > 0 && (cursor.quiet.is_none() || cursor.quiet != parameters.at) {
+        let delay = parameters.delay.min(3600) * 1000;
+        cursor.quiet = Some(parameters.at.unwrap_or(now));
+        let left = parameters.at.map_or(delay, |at| (at + delay).saturating_sub(now).min(delay));
+        if left > 0 {
+            let progress = cursor.progress();
+            return Ok(Page { observations: vec![], next: Some(cursor.written()?), after: Some(left), progress });
         }
-        return step(host, &plan, repair, &parameters, &sessions, cursor, now);
-    };
-    step(host, &plan, repair, &parameters, &sessions, Cursor::read(&cursor)?, now)
+    }
+    if cursor.rests {
+        cursor.rise(now);
+    }
+    step(host, &plan, repair, &parameters, &sessions, cursor, now)
 }
 
 fn step(
@@ -93,10 +98,13 @@ fn step(
     let api = Api::new(host, plan)?;
     let since = repair.then(|| {
         let until = parameters.at.unwrap_or(now);
-        parameters.since.unwrap_or(until.saturating_sub(plan.settings.repair.hours * HOUR))
+        let first = || parameters.since.unwrap_or(until.saturating_sub(plan.settings.repair.hours * HOUR));
+        cursor.since.unwrap_or_else(first)
     });
     let mut reading = Reading { host, api: &api, plan, session, since, only: parameters.chat.as_deref(), now, cursor };
+    let stale = now.saturating_sub(std::mem::replace(&mut reading.cursor.last, now)) > STALE;
     let read = match reading.cursor.stage {
+        stage if stale && stage > Stage::Status => reading.confirmed(),
         Stage::Session => reading.session(),
         Stage::Status => reading.status(),
         Stage::Contacts => reading.contacts(),
@@ -105,7 +113,7 @@ fn step(
     };
     match read {
         Ok(step) => reading.page(step, sessions.len()),
-        Err(Refusal::NotConnected(why)) => reading.paused(vec![], &why),
+        Err(Refusal::NotConnected(why)) => reading.away(sessions.len(), &why),
         Err(refusal) => Err(refusal.into()),
     }
 }
@@ -137,31 +145,34 @@ impl Reading<'_> {
     fn page(mut self, step: Step, sessions: usize) -> Result<Page, Failure> {
         if step.over {
             let mut next = Cursor::new(self.cursor.begun);
-            (next.session, next.counts) = (self.cursor.session + 1, self.cursor.counts);
+            (next.session, next.counts, next.quiet) = (self.cursor.session + 1, self.cursor.counts, self.cursor.quiet);
+            (next.row, next.last) = (self.cursor.row.filter(|_| sessions == 1), self.now);
             self.cursor = next;
         }
         let progress = self.cursor.progress();
-        let done = self.cursor.session >= sessions;
-        let pace = 60_000_u64.div_ceil(self.plan.settings.sync.calls_per_minute.max(1));
-        Ok(Page {
-            observations: step.observations,
-            next: if done { None } else { Some(self.cursor.written()?) },
-            after: (!done).then(|| pace.max(step.wait.unwrap_or(0))),
-            progress,
-        })
+        let every = self.plan.settings.repair.every * 1000;
+        let again = self.since.is_some() && self.only.is_none() && every > 0;
+        let (next, after) = match self.cursor.session < sessions {
+            true => (Some(self.cursor.written()?), step.wait),
+            false if again => (Some(self.cursor.rest(OVERLAP).written()?), Some(every)),
+            false => (None, None),
+        };
+        Ok(Page { observations: step.observations, next, after, progress })
     }
 
-    /// The session is away: the same page again in a while, or the end. Whoever connects it later than
-    /// `sync.min_interval` after the beginning starts a job of its own.
-    fn paused(mut self, observations: Vec<Observation>, why: &str) -> Result<Page, Failure> {
-        let limit = self.plan.settings.sync.min_interval * 1000 + PAUSE;
-        if self.now.saturating_sub(self.cursor.begun) > limit {
-            self.host.warn(format!("reading `{}` has ended early: {why}", self.session));
-            self.count().errors += 1;
-            return Ok(Page { observations, next: None, after: None, progress: self.cursor.progress() });
+    /// The session is away: the same page again when it is back. Of several sessions the others are read.
+    fn away(mut self, sessions: usize, why: &str) -> Result<Page, Failure> {
+        if sessions > 1 {
+            self.host.warn(format!("`{}` is not read: {why}", self.session));
+            self.count().passed_over();
+            return self.page(Step { observations: vec![], wait: None, over: true }, sessions);
         }
+        // What a webhook told meanwhile is newer, whatever the clocks say.
+        let at = self.now.saturating_sub(PAUSE);
+        let record = Session { state: Some("disconnected".to_owned()), ..Session::default() };
+        let observation = Observation { at: Some(at), ..Observation::of(self.session, record) };
         let progress = self.cursor.progress();
-        Ok(Page { observations, next: Some(self.cursor.written()?), after: Some(PAUSE), progress })
+        Ok(Page { observations: vec![observation], next: Some(self.cursor.written()?), after: Some(PAUSE), progress })
     }
 
     fn session(&mut self) -> Result<Step, Refusal> {
@@ -173,8 +184,26 @@ impl Reading<'_> {
         Ok(Step { observations, wait: listing.wait, over: false })
     }
 
-    /// Whether the session is connected: the list may be old, this answer is not.
+    /// The session is still connected, and the list goes on.
+    fn confirmed(&mut self) -> Result<Step, Refusal> {
+        let (observation, wait) = self.connected()?;
+        Ok(Step { observations: vec![observation], wait, over: false })
+    }
+
     fn status(&mut self) -> Result<Step, Refusal> {
+        let (observation, wait) = self.connected()?;
+        match self.only {
+            Some(jid) => {
+                self.cursor.chats = vec![Chat { jid: jid.to_owned(), at: self.now }];
+                self.cursor.begin(Stage::Messages);
+            }
+            None => self.cursor.begin(if self.since.is_some() { Stage::Chats } else { Stage::Contacts }),
+        }
+        Ok(Step { observations: vec![observation], wait, over: false })
+    }
+
+    /// Whether the session is connected: the list may be old, this answer is not.
+    fn connected(&self) -> Result<(Observation, Option<u64>), Refusal> {
         let id = self.cursor.row.map_or_else(|| encode(self.session), |row| row.to_string());
         let answer = self.api.get(&format!("/api/sessions/{id}/status"), &[])?;
         let word = look::text(&answer.data, &["status"]).unwrap_or_default();
@@ -183,16 +212,8 @@ impl Reading<'_> {
         if !connected {
             return Err(Refusal::NotConnected(format!("the session `{}` is {}", self.session, shown(&word))));
         }
-        match self.only {
-            Some(jid) => {
-                self.cursor.chats = vec![Chat { jid: jid.to_owned(), at: self.now }];
-                self.cursor.begin(Stage::Messages);
-            }
-            None => self.cursor.begin(if self.since.is_some() { Stage::Chats } else { Stage::Contacts }),
-        }
         let record = Session { state: Some(state.to_owned()), ..Session::default() };
-        let observation = Observation { at: Some(self.now), ..Observation::of(self.session, record) };
-        Ok(Step { observations: vec![observation], wait: answer.wait, over: false })
+        Ok((Observation { at: Some(self.now), ..Observation::of(self.session, record) }, answer.wait))
     }
 
     fn contacts(&mut self) -> Result<Step, Refusal> {
@@ -260,7 +281,7 @@ impl Reading<'_> {
             // One chat that is gone is not the end of the others.
             Err(Refusal::Absent { why, .. }) => {
                 self.host.warn(why);
-                self.count().errors += 1;
+                self.count().passed_over();
                 Listing { rows: vec![], total: None, pages: None, limit: None, wait: None }
             }
             Err(refusal) => return Err(refusal),
@@ -302,7 +323,7 @@ impl Reading<'_> {
             self.host.warn(format!(
                 "the server's list of {stage:?} goes in circles: page {page} was there before; it is taken to end here"
             ));
-            self.count().errors += 1;
+            self.count().passed_over();
             return (vec![], turn);
         }
         let read = self.cursor.read;
@@ -315,7 +336,7 @@ impl Reading<'_> {
         for row in &listing.rows {
             let decoded = decode(row);
             let count = self.count();
-            count.processed += 1;
+            count.processed += u32::from(!matches!(decoded, Ok(Decoded::Ignored(_))));
             match decoded {
                 Ok(Decoded::Observations(seen)) => observations.extend(seen),
                 Ok(Decoded::Ignored(_)) => {}

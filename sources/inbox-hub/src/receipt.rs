@@ -53,7 +53,7 @@ pub fn read(
         .then(|| look::text(data, &["error", "error.message", "error.text", "errorMessage", "reason"]))
         .flatten();
     let record = Message {
-        conversation: to.as_ref().map(|to| key::conversation(session, &to.jid())),
+        conversation: to.as_ref().map(|to| key::place(session, &to.jid())),
         channel: Some("whatsapp".to_owned()),
         direction: Some(Direction::Outbound),
         recipient: recipient.map(|person| person.correspondent(None)),

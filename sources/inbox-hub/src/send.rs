@@ -11,6 +11,7 @@ use crate::arguments::{Arguments, bad};
 use crate::fit;
 use crate::key::{self, Key};
 use crate::look;
+use crate::person::Person;
 use crate::refusal::Refusal;
 
 /// The most characters that the server takes.
@@ -39,13 +40,62 @@ struct Attachment {
     file_name: Option<String>,
 }
 
-/// Carries `message.send` out.
-pub fn send(host: &dyn Host, api: &Api<'_>, arguments: &Arguments) -> Result<CommandOutcome, Failure> {
+/// Carries `message.send` out, and notes what is known of the message by it: what it says and to whom, and under which
+/// command it was sent, or why not. Not every server tells of messages that it was asked to send.
+pub fn send(
+    host: &dyn Host,
+    api: &Api<'_>,
+    arguments: &Arguments,
+    command: &str,
+    seen: &mut Vec<Observation>,
+) -> Result<CommandOutcome, Failure> {
     let session = arguments.session(api.plan)?;
-    let outgoing = Outgoing::read(arguments, &session)?;
+    let outgoing = Outgoing::read(arguments, &session);
+    let now = host.now();
+    let attributes = vec![("command".to_owned(), command.to_owned())];
+    let result = match &outgoing {
+        Ok(outgoing) => taken(host, api, arguments, &session, outgoing),
+        Err(failure) => Err(failure.clone()),
+    };
+    let of = |subject: String, record: Message| Observation { at: Some(now), ..Observation::of(subject, record) };
+    match &result {
+        Ok(CommandOutcome::Accepted(Some(subject))) => {
+            let Ok(outgoing) = &outgoing else { return result };
+            let message = outgoing.message(&session, subject);
+            let record = Message { status: Some(MessageStatus::Sent), sent_at: Some(now), attributes, ..message };
+            let last = LastMessage {
+                id: Some(subject.clone()),
+                preview: record.text.as_deref().map(fit::preview).unwrap_or_default(),
+                at: now,
+                outgoing: true,
+            };
+            seen.extend([of(subject.clone(), record), outgoing.conversation(&session, last)]);
+        }
+        Err(failure) => {
+            let subject = key::unsent(&session, command);
+            let message = match &outgoing {
+                Ok(outgoing) => outgoing.message(&session, &subject),
+                Err(_) => Message { text: arguments.text("text"), ..outbound() },
+            };
+            let error = Some(fit::line(failure.why()));
+            seen.push(of(subject, Message { status: Some(MessageStatus::Failed), error, attributes, ..message }));
+        }
+        // What may have been sent the chat will show, or a webhook.
+        Ok(_) => {}
+    }
+    result
+}
+
+fn taken(
+    host: &dyn Host,
+    api: &Api<'_>,
+    arguments: &Arguments,
+    session: &str,
+    outgoing: &Outgoing,
+) -> Result<CommandOutcome, Failure> {
     if let Some(since) = arguments.moment("since") {
-        match find(api, &session, &outgoing, since)? {
-            Found::Sent(id) => return Ok(CommandOutcome::Accepted(Some(key::message(&session, &id)))),
+        match find(api, session, outgoing, since)? {
+            Found::Sent(id) => return Ok(CommandOutcome::Accepted(Some(key::message(session, &id)))),
             Found::Unclear(why) => return Ok(CommandOutcome::Unknown(why)),
             Found::Nothing if host.now().saturating_sub(since) < SETTLED => {
                 let why = "the chat does not show it yet, and it may have been sent less than 30 s ago";
@@ -57,9 +107,9 @@ pub fn send(host: &dyn Host, api: &Api<'_>, arguments: &Arguments) -> Result<Com
     if arguments.has("quotes") {
         host.warn("the server has no published way to quote: the message is sent without its quotation");
     }
-    let body = outgoing.body(host, api, &session)?;
-    match api.write("POST", &format!("/api/messages/{}/send", encode(&session)), &body) {
-        Ok(answer) => Ok(sent(&session, &answer.data)),
+    let body = outgoing.body(host, api, session)?;
+    match api.write("POST", &format!("/api/messages/{}/send", encode(session)), &body) {
+        Ok(answer) => Ok(sent(session, &answer.data)),
         Err(Refusal::Uncertain(why)) => {
             Ok(CommandOutcome::Unknown(format!("{why}: it may have been sent; the chat will show it")))
         }
@@ -76,7 +126,53 @@ fn sent(session: &str, data: &Value) -> CommandOutcome {
     }
 }
 
+/// A message of ours, of which nothing else is known.
+fn outbound() -> Message {
+    Message {
+        channel: Some("whatsapp".to_owned()),
+        direction: Some(Direction::Outbound),
+        kind: Some("text".to_owned()),
+        origin: Some(Origin::Live),
+        ..Message::default()
+    }
+}
+
 impl Outgoing {
+    /// The message as it is known here.
+    fn message(&self, session: &str, subject: &str) -> Message {
+        let media = self.media.iter().map(|media| Media {
+            id: subject.rsplit(':').next().unwrap_or(subject).to_owned(),
+            url: Some(media.url.clone()),
+            media_type: media.media_type.clone(),
+            file_name: media.file_name.clone(),
+            ..Media::default()
+        });
+        Message {
+            conversation: Some(key::place(session, &self.to.jid())),
+            kind: Some(self.media.as_ref().map_or("text", |media| media.kind).to_owned()),
+            recipient: Person::of(&self.to).map(|person| person.correspondent(None)),
+            text: self.text.clone(),
+            media: media.collect(),
+            ..outbound()
+        }
+    }
+
+    /// Its conversation, with this as the last message.
+    fn conversation(&self, session: &str, last: LastMessage) -> Observation {
+        let jid = self.to.jid();
+        let person = Person::of(&self.to);
+        let ids = person.as_ref().map(Person::identities);
+        let record = Conversation {
+            kind: Some(self.to.conversation().to_owned()),
+            channel: Some("whatsapp".to_owned()),
+            ids: ids.unwrap_or_else(|| vec![Identity { scheme: "jid".to_owned(), value: jid.clone() }]),
+            contact: person.map(|person| key::place(session, &person.main())),
+            last_message: Some(last.clone()),
+            ..Conversation::default()
+        };
+        Observation { at: Some(last.at), ..Observation::of(key::place(session, &jid), record) }
+    }
+
     fn read(arguments: &Arguments, session: &str) -> Result<Self, Failure> {
         let to = arguments.address("to", session)?;
         if matches!(to, Address::Status | Address::System(_)) {

@@ -1,7 +1,7 @@
-//! The state of a paired account, and the reading that a connected one starts.
+//! The state of a paired account.
 
 use cordboard_sdk::prelude::*;
-use cordboard_sdk::serde_json::{Value, json};
+use cordboard_sdk::serde_json::Value;
 
 use crate::address::Address;
 use crate::fit;
@@ -45,7 +45,7 @@ pub fn listed(session: &str, row: &Value) -> Observation {
     Observation::of(session, known(row))
 }
 
-/// A code to pair with, while it is good.
+/// A code to pair with. One that is over is reported too: the hub keeps no code, and tells only good ones.
 pub fn pairing(
     session: &str,
     data: &Value,
@@ -57,9 +57,6 @@ pub fn pairing(
         .ok_or_else(|| Refused::at("/data/qrCode", "a QR code without the code"))?;
     let expires_at = plan.clock.find(data, &["expiresAt", "qrCodeExpiresAt"]).map(|moment| moment.at);
     let expires_at = expires_at.unwrap_or(at.unwrap_or(received) + QR);
-    if expires_at <= received {
-        return Ok(Decoded::Ignored("a QR code that is no longer good".to_owned()));
-    }
     let record = Session {
         state: Some("pairing".to_owned()),
         since: at,
@@ -67,22 +64,6 @@ pub fn pairing(
         ..Session::default()
     };
     Ok(Decoded::Observations(vec![Observation { at, ..Observation::of(session, record) }]))
-}
-
-/// The reading to start when a session has been connected at this moment.
-///
-/// The hub takes two jobs of one id for one. So a synchronization is named by the stretch of `sync.min_interval` that
-/// the moment falls into, and a repair by the moment itself: the same webhook twice starts neither again.
-pub fn jobs(plan: &Plan, session: &str, at: Instant) -> Vec<Job> {
-    let (sync, repair) = (&plan.settings.sync, &plan.settings.repair);
-    let job = |kind: &str, mark: u64| Job {
-        id: format!("{kind}/{session}/{mark}"),
-        kind: kind.to_owned(),
-        parameters: json!({ "session": session, "at": at, "delay": sync.delay }).to_string(),
-    };
-    let stretch = at / (sync.min_interval.max(1) * 1000);
-    let sync = sync.auto.then(|| job("sync", stretch));
-    sync.into_iter().chain(repair.auto.then(|| job("repair", at))).collect()
 }
 
 fn known(data: &Value) -> Session {

@@ -151,7 +151,6 @@ pub struct Sync {
     pub min_interval: u64,
     pub chats: usize,
     pub messages: usize,
-    pub calls_per_minute: u64,
     pub reserve: u64,
     pub pages: u32,
 }
@@ -161,6 +160,7 @@ pub struct Sync {
 #[serde(default, deny_unknown_fields)]
 pub struct Repair {
     pub auto: bool,
+    pub every: u64,
     pub hours: u64,
 }
 
@@ -254,22 +254,13 @@ impl Default for Freshness {
 
 impl Default for Sync {
     fn default() -> Self {
-        Self {
-            auto: true,
-            delay: 15,
-            min_interval: 900,
-            chats: 20,
-            messages: 50,
-            calls_per_minute: 28,
-            reserve: 5,
-            pages: 1000,
-        }
+        Self { auto: true, delay: 15, min_interval: 900, chats: 20, messages: 50, reserve: 5, pages: 1000 }
     }
 }
 
 impl Default for Repair {
     fn default() -> Self {
-        Self { auto: true, hours: 24 }
+        Self { auto: true, every: 900, hours: 24 }
     }
 }
 

@@ -14,7 +14,7 @@ const SEND: &str = "/api/messages/nueva_sesion_wa/send";
 const ANA: &str = "34612345678@s.whatsapp.net";
 
 fn perform(outside: &Outside, name: &str, arguments: Value) -> Result<CommandOutcome, Failure> {
-    InboxHub::perform(outside, command(name, arguments))
+    InboxHub::perform(outside, command(name, arguments)).result
 }
 
 fn done(outcome: CommandOutcome) -> Value {
@@ -48,13 +48,43 @@ fn a_text_is_sent_and_known_by_the_servers_id() {
             .body_json(json!({"to": ANA, "message": "¡Hola!", "type": "text"}))
             .answer_with(answer(file, 200, &[]));
         let outcome = perform(&outside, "message.send", hello()).unwrap();
-        assert_eq!(outcome, CommandOutcome::Accepted(Some(format!("{SESSION}/{id}"))));
+        assert_eq!(outcome, CommandOutcome::Accepted(Some(format!("{SESSION}:{id}"))));
     }
 }
 
 #[test]
+fn what_is_sent_is_known_by_its_command() {
+    let outside = outside(json!({}));
+    outside.expect("POST", SEND).answer_with(answer("api.messages.send.seed.200.json", 200, &[]));
+    let seen = InboxHub::perform(&outside, command("message.send", hello())).observations;
+    let (sighting, sent) = message(&seen);
+    assert_eq!(sighting.id, format!("{SESSION}:3EB0C767D26A1B2E5F8A"));
+    assert_eq!(attribute(&sent.attributes, "command"), Some("c1"));
+    assert_eq!((sent.status, sent.text.as_deref()), (Some(MessageStatus::Sent), Some("¡Hola!")));
+    assert_eq!((sent.direction, sent.kind.as_deref()), (Some(Direction::Outbound), Some("text")));
+    assert_eq!(sent.conversation, Some(format!("{SESSION}:{ANA}")));
+    let (place, last) = conversation(&seen);
+    assert_eq!(
+        (place.id.clone(), last.last_message.as_ref().map(|it| it.outgoing)),
+        (format!("{SESSION}:{ANA}"), Some(true))
+    );
+
+    // A refusal is a message that failed, in the server's words.
+    outside.expect("POST", SEND).answer_with(answer("api.error.400.session-not-connected.json", 400, &[]));
+    let performed = InboxHub::perform(&outside, command("message.send", hello()));
+    assert!(matches!(performed.result, Err(Failure::Rejected(_))));
+    let (sighting, refused) = message(&performed.observations);
+    assert!(sighting.id.starts_with(&format!("{SESSION}:command-")), "{}", sighting.id);
+    assert_eq!((refused.status, refused.text.as_deref()), (Some(MessageStatus::Failed), Some("¡Hola!")));
+    assert!(refused.error.is_some() && attribute(&refused.attributes, "command") == Some("c1"));
+    // What may have been sent shows itself.
+    outside.expect("POST", SEND).answer(502, "<html>Bad Gateway</html>");
+    assert_eq!(InboxHub::perform(&outside, command("message.send", hello())).observations, []);
+}
+
+#[test]
 fn whoever_is_meant_is_found_in_any_spelling() {
-    for to in ["34612345678", "0034612345678", "34612345678@c.us", ANA, "nueva_sesion_wa/34612345678@s.whatsapp.net"] {
+    for to in ["34612345678", "0034612345678", "34612345678@c.us", ANA, "nueva_sesion_wa:34612345678@s.whatsapp.net"] {
         let outside = outside(json!({}));
         outside.expect("POST", SEND).body_contains(ANA).answer_with(answer(
             "api.messages.send.seed.200.json",
@@ -99,7 +129,7 @@ fn before_it_is_sent_again_the_chat_is_looked_through() {
     let outside = outside(json!({}));
     outside.expect("GET", path).answer_json(200, chat(json!([row("M1", true, "¡Hola!", BASE - 119_000)])));
     let outcome = perform(&outside, "message.send", again.clone()).unwrap();
-    assert_eq!(outcome, CommandOutcome::Accepted(Some(format!("{SESSION}/M1"))), "it was sent, and is not sent again");
+    assert_eq!(outcome, CommandOutcome::Accepted(Some(format!("{SESSION}:M1"))), "it was sent, and is not sent again");
 
     // Neither theirs, nor another text, nor one from before is it.
     let others = json!([
@@ -236,7 +266,7 @@ fn sessions_are_listed_looked_at_and_moved() {
         200,
         &[],
     ));
-    let read = perform(&outside, "message.read", json!({"conversation": format!("{SESSION}/{ANA}")})).unwrap();
+    let read = perform(&outside, "message.read", json!({"conversation": format!("{SESSION}:{ANA}")})).unwrap();
     assert_eq!(done(read), json!({"marked": 3}));
 }
 

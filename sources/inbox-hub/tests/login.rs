@@ -46,7 +46,7 @@ fn both_proofs_are_sent_and_the_token_is_renewed_an_hour_ahead() {
         .header("X-API-Key", "test-key")
         .header("authorization", &bearer)
         .answer_with(answer("api.sessions.list.200.json", 200, &[]));
-    InboxHub::perform(&outside, command("session.list", json!({}))).unwrap();
+    InboxHub::perform(&outside, command("session.list", json!({}))).result.unwrap();
 }
 
 #[test]
@@ -73,12 +73,12 @@ fn a_token_is_refreshed_before_anybody_logs_in_again() {
 #[test]
 fn a_refused_token_asks_for_a_new_grant() {
     let outside = both();
-    let why = InboxHub::perform(&outside, command("session.list", json!({}))).unwrap_err();
+    let why = InboxHub::perform(&outside, command("session.list", json!({}))).result.unwrap_err();
     assert!(matches!(why, Failure::Unauthorized(_)), "{why:?}");
     expect_login(&outside);
     outside.set_grant(Some(InboxHub::issue(&outside, None).unwrap()));
     outside.expect("GET", "/api/sessions").answer_with(answer("api.error.401.invalid-token.json", 401, &[]));
-    let why = InboxHub::perform(&outside, command("session.list", json!({}))).unwrap_err();
+    let why = InboxHub::perform(&outside, command("session.list", json!({}))).result.unwrap_err();
     assert!(matches!(why, Failure::Unauthorized(_)), "{why:?}");
 }
 
@@ -163,7 +163,7 @@ fn a_token_alone_carries_no_key() {
     expect_login(&outside);
     outside.set_grant(Some(InboxHub::issue(&outside, None).unwrap()));
     outside.expect("GET", "/api/sessions").answer_with(answer("api.sessions.list.200.json", 200, &[]));
-    InboxHub::perform(&outside, command("session.list", json!({}))).unwrap();
+    InboxHub::perform(&outside, command("session.list", json!({}))).result.unwrap();
     assert!(!outside.asked().iter().any(|request| request.headers.iter().any(|(name, _)| name == "X-API-Key")));
 }
 
@@ -185,7 +185,7 @@ fn a_grant_of_other_settings_is_not_used() {
     let other =
         support::outside(json!({"auth": "jwt", "identifier": "other@example.invalid", "password": "test-only"}));
     other.set_grant(Some(grant));
-    let why = InboxHub::perform(&other, command("session.list", json!({}))).unwrap_err();
+    let why = InboxHub::perform(&other, command("session.list", json!({}))).result.unwrap_err();
     assert!(matches!(why, Failure::Unauthorized(_)), "{why:?}");
     assert_eq!(other.asked().len(), 0);
 }

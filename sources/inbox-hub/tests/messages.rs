@@ -55,7 +55,7 @@ fn places_cards_and_polls() {
         }),
     );
     let (observation, vote) = message(&vote);
-    assert_eq!(observation.id, "nueva_sesion_wa/M1");
+    assert_eq!(observation.id, "nueva_sesion_wa:M1");
     assert_eq!(attribute(&vote.attributes, "vote-34612345678-s-whatsapp-net"), Some("hoy"));
     let sealed =
         json!({"key": {"remoteJid": ANA, "id": "V"}, "message": {"pollUpdateMessage": {"vote": {"encPayload": "x"}}}});
@@ -96,14 +96,14 @@ fn answers_forwards_and_mentions() {
         "mentionedJid": ["34600000000@s.whatsapp.net"],
     }}}));
     let (_, answer) = message(&seen);
-    assert_eq!(answer.quotes.as_deref(), Some("nueva_sesion_wa/M0"));
+    assert_eq!(answer.quotes.as_deref(), Some("nueva_sesion_wa:M0"));
     let has = |name| attribute(&answer.attributes, name);
     assert_eq!(
         (has("forwarded"), has("forward-score"), has("ephemeral-seconds"), has("mentions")),
         (Some("true"), Some("5"), Some("604800"), Some("34600000000@s.whatsapp.net"))
     );
     let flat = from_ana(json!({"content": "sí", "quotedMsgId": "true_34612345678@c.us_M9_out"}));
-    assert_eq!(flat.quotes.as_deref(), Some("nueva_sesion_wa/M9"));
+    assert_eq!(flat.quotes.as_deref(), Some("nueva_sesion_wa:M9"));
     assert_eq!(contact(&seen).1.push_name.as_deref(), Some("Ana"));
 }
 
@@ -120,7 +120,7 @@ fn edits_and_deletions_are_about_the_message_that_they_name() {
         }),
     );
     let (observation, edited) = message(&edit);
-    assert_eq!((observation.id.as_str(), observation.at), ("nueva_sesion_wa/M1", Some(1_760_524_300_000)));
+    assert_eq!((observation.id.as_str(), observation.at), ("nueva_sesion_wa:M1", Some(1_760_524_300_000)));
     assert_eq!((edited.text.as_deref(), edited.edited_at), (Some("corregido"), Some(1_760_524_300_000)));
     assert_eq!(edited.direction, Some(Direction::Inbound), "its sender edits it, whatever the sender's own key says");
 
@@ -134,7 +134,7 @@ fn edits_and_deletions_are_about_the_message_that_they_name() {
     ] {
         let seen = seen("message.received", data);
         let (observation, deleted) = message(&seen);
-        assert_eq!(observation.id, "nueva_sesion_wa/M1");
+        assert_eq!(observation.id, "nueva_sesion_wa:M1");
         assert_eq!((deleted.deleted_at, &deleted.text), (Some(1_760_524_400_000), &None));
     }
     let timer = json!({"key": {"remoteJid": ANA, "id": "P"}, "message": {"protocolMessage": {"type": 3}}});
@@ -153,7 +153,7 @@ fn reactions_come_and_go() {
             }),
         );
         let (observation, message) = message(&seen);
-        assert_eq!(observation.id, "nueva_sesion_wa/M1");
+        assert_eq!(observation.id, "nueva_sesion_wa:M1");
         message.reactions[0].clone()
     };
     let put = reaction("👍", false);
@@ -175,12 +175,12 @@ fn groups_lists_and_channels() {
     let (place, grouped) = conversation(&group);
     assert_eq!(
         (place.id.as_str(), grouped.kind.as_deref()),
-        ("nueva_sesion_wa/120363000000000001@g.us", Some("group"))
+        ("nueva_sesion_wa:120363000000000001@g.us", Some("group"))
     );
     assert_eq!((grouped.name.as_deref(), grouped.contact.as_deref()), (Some("Equipo"), None));
     assert_eq!(
-        (contact(&group).0.id.as_str(), &contact(&group).0.also[..]),
-        (ANA, &["123456789012345@lid".to_owned()][..])
+        (contact(&group).0.id.clone(), &contact(&group).0.also[..]),
+        (format!("nueva_sesion_wa:{ANA}"), &["nueva_sesion_wa:123456789012345@lid".to_owned()][..])
     );
 
     let list = seen(
@@ -189,7 +189,7 @@ fn groups_lists_and_channels() {
             "messageId": "B1", "chatId": "1700000000@broadcast", "participant": ANA, "content": "oferta", "timestamp": 1_760_524_200,
         }),
     );
-    assert_eq!(conversation(&list).0.id, format!("nueva_sesion_wa/{ANA}"));
+    assert_eq!(conversation(&list).0.id, format!("nueva_sesion_wa:{ANA}"));
     assert_eq!(attribute(&message(&list).1.attributes, "broadcast-list"), Some("1700000000@broadcast"));
 
     for (chat, setting) in [("status@broadcast", "status_posts"), ("120363@newsletter", "channels")] {
@@ -261,12 +261,13 @@ fn sessions_contacts_and_conversations() {
         }}),
     );
     let (observation, person) = contact(&person);
-    assert_eq!((observation.id.as_str(), &observation.also[..]), (ANA, &["123456789012345@lid".to_owned()][..]));
+    assert_eq!(observation.id, format!("nueva_sesion_wa:{ANA}"));
+    assert_eq!(observation.also, ["nueva_sesion_wa:123456789012345@lid"]);
     assert_eq!((&person.name, person.push_name.as_deref(), &person.picture), (&None, Some("Ana"), &None));
     let group = seen("contact.updated", json!({"contact": {"id": "1-2@g.us", "name": "Equipo", "isGroup": true}}));
     assert_eq!(conversation(&group).1.kind.as_deref(), Some("group"));
     let pair = seen("lid-mapping.update", json!({"lid": "123456789012345@lid", "pn": ANA}));
-    assert_eq!(contact(&pair).0.also, ["123456789012345@lid"]);
+    assert_eq!(contact(&pair).0.also, ["nueva_sesion_wa:123456789012345@lid"]);
 
     let archived = seen("chat.archived", json!({"chatId": ANA, "isArchived": false}));
     let (_, archived) = conversation(&archived);

@@ -134,7 +134,7 @@ proptest! {
     fn a_status_never_goes_back(order in any_order()) {
         let far = std::cell::Cell::new(None);
         ledger(&order, |ledger| {
-            let status = ledger.get("nueva_sesion_wa/O1").and_then(|kept| kept.status);
+            let status = ledger.get("nueva_sesion_wa:O1").and_then(|kept| kept.status);
             assert!(status >= far.get());
             far.set(status);
         });
@@ -145,11 +145,11 @@ proptest! {
 fn the_end_is_what_happened() {
     let straight: Vec<usize> = (0..webhooks().len()).collect();
     let ledger = ledger(&straight, |_| ());
-    let ours = &ledger["nueva_sesion_wa/O1"];
+    let ours = &ledger["nueva_sesion_wa:O1"];
     assert_eq!(ours.status, Some(MessageStatus::Read as u8), "a failure counts for nothing after delivery");
     assert_eq!((ours.sent_at, ours.delivered_at, ours.read_at), (Some(BASE), Some(BASE + 2000), Some(BASE + 8000)));
     assert_eq!(ours.reactions[ANA], (BASE + 50_000, None), "taken back");
-    let hers = &ledger["nueva_sesion_wa/I1"];
+    let hers = &ledger["nueva_sesion_wa:I1"];
     assert_eq!(hers.text, Some((BASE + 30_000, "hola".into())));
     assert_eq!((hers.edited_at, hers.deleted_at), (Some(BASE + 30_000), Some(BASE + 60_000)));
 }

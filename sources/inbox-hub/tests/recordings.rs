@@ -3,6 +3,7 @@
 
 mod support;
 
+use cordboard_inbox_hub::InboxHub;
 use cordboard_sdk::prelude::*;
 use cordboard_sdk::serde_json::{Value, json};
 use cordboard_sdk::vocabulary::Incoming;
@@ -16,9 +17,9 @@ fn normalized(accepted: &Accepted) -> Value {
     match first {
         Item::Message(_) => {
             let (observation, message) = message(observations);
-            let id = observation.id.rsplit('/').next().unwrap();
+            let id = observation.id.rsplit(':').next().unwrap();
             if let Some(reaction) = message.reactions.first() {
-                let jid = message.conversation.as_deref().unwrap().rsplit('/').next().unwrap();
+                let jid = message.conversation.as_deref().unwrap().rsplit(':').next().unwrap();
                 return json!({
                     "op": "message.react", "target_message_id": id, "reaction": {"emoji": reaction.emoji},
                     "chat": {"jid": jid}, "sent_at": written(reaction.at),
@@ -37,7 +38,7 @@ fn normalized(accepted: &Accepted) -> Value {
                 "op": "message.new", "message_id": id,
                 "direction": if message.direction == Some(Direction::Inbound) { "in" } else { "out" },
                 "kind": message.kind, "text": message.text, "sent_at": moment(message.sent_at),
-                "chat": {"kind": chat.kind, "jid": chat_seen.id.rsplit('/').next().unwrap()},
+                "chat": {"kind": chat.kind, "jid": chat_seen.id.rsplit(':').next().unwrap()},
                 "sender": {
                     "phone_e164": message.sender.as_ref().unwrap().number.as_ref().unwrap().raw,
                     "display_name": message.sender.as_ref().unwrap().name,
@@ -59,18 +60,18 @@ fn normalized(accepted: &Accepted) -> Value {
                 "expires_at": pairing.map(|pairing| written(pairing.expires_at)),
                 "side_effect": accepted.jobs.iter().any(|job| job.kind == "sync").then_some("schedule_sync_once"),
                 "needs_repair": attribute(&session.attributes, "needs-pairing") == Some("true"),
-                // The hub keeps a code no longer than its `expires-at`.
+                // The hub tells a code, and keeps none.
                 "retention": pairing.map(|_| "never_persist_after_expiry"),
             })
         }
         Item::Contact(contact) => json!({
             "op": "contact.upsert",
-            "contact": {"jid": observations[0].id, "phone_e164": contact.numbers[0].raw, "name": contact.name},
+            "contact": {"jid": contact.ids[0].value, "phone_e164": contact.numbers[0].raw, "name": contact.name},
         }),
         Item::Conversation(chat) => json!({
             "op": if chat.archived.is_some() { "chat.update" } else { "chat.upsert" },
             "chat": {
-                "jid": observations[0].id.rsplit('/').next().unwrap(), "archived": chat.archived, "kind": chat.kind,
+                "jid": observations[0].id.rsplit(':').next().unwrap(), "archived": chat.archived, "kind": chat.kind,
                 "name": chat.name,
             },
         }),
@@ -127,7 +128,7 @@ fn a_status_does_not_make_a_message_of_its_own() {
     assert_eq!((read.read_at, read.delivered_at, read.sent_at), (Some(1_760_525_202_000), None, None));
     let (_, delivered) = message(&delivered);
     assert_eq!(delivered.delivered_at, Some(1_760_525_102_000));
-    assert_eq!(delivered.conversation.as_deref(), Some("nueva_sesion_wa/34612345678@s.whatsapp.net"));
+    assert_eq!(delivered.conversation.as_deref(), Some("nueva_sesion_wa:34612345678@s.whatsapp.net"));
     assert!(delivered.kind.is_none() && delivered.text.is_none());
 }
 
@@ -140,10 +141,13 @@ fn a_connected_session_starts_one_synchronization_and_one_repair() {
     let parameters: Value = serde_json::from_str(&jobs[0].parameters).unwrap();
     assert_eq!(parameters, json!({"session": SESSION, "at": 1_760_524_210_000_u64, "delay": 15}));
     let again = accepted(&recorded("webhook.session.connected.p1-no-status.json")).jobs;
-    assert_eq!(again[0].id, jobs[0].id, "connecting again soon starts no second synchronization");
-    assert_ne!(again[1].id, jobs[1].id, "and it does start a repair");
-    let later = event("session.connected", json!({"timestamp": "2025-10-15T11:30:00.000Z"}));
-    assert_ne!(accepted(&later).jobs[0].id, jobs[0].id);
+    assert_eq!(again.iter().map(|job| &job.id).collect::<Vec<_>>(), ["sync", "repair"], "they are the same two jobs");
+    assert_eq!(jobs[0].anew, Some(1_760_524_210_000 - 900_000), "connecting again soon starts no second one");
+    assert!(jobs.iter().all(|job| job.session.as_deref() == Some(SESSION)));
+    let several = outside(json!({"sessions": [SESSION, "other"]}));
+    let named = receive(&several, signed(connected.to_string())).unwrap().jobs;
+    assert_eq!(named[0].id, format!("sync/{SESSION}"));
+    assert_eq!(InboxHub::begin(&several).len(), 2, "a repair of each goes on by itself");
     let quiet = outside(json!({"sync": {"auto": false}, "repair": {"auto": false}}));
     let accepted = receive(&quiet, signed(connected.to_string())).unwrap();
     assert_eq!(accepted.jobs, []);

@@ -22,7 +22,7 @@ fn observations(pages: &[Page]) -> Vec<&Observation> {
 }
 
 #[test]
-fn everything_is_read_once_in_order_and_slowly() {
+fn everything_is_read_once_and_in_order() {
     let mut server = Server::new(json!({"sync": {"chats": 2, "messages": 3}}));
     (server.contacts, server.chats, server.messages) = (250, 120, 10);
     let pages = server.run(&job("sync", json!({"session": SESSION, "at": BASE, "delay": 15})), 100);
@@ -35,9 +35,7 @@ fn everything_is_read_once_in_order_and_slowly() {
     assert!(paths[2..5].iter().all(|path| path == "/api/contacts/nueva_sesion_wa"));
     assert!(paths[5..7].iter().all(|path| path == "/api/messages/nueva_sesion_wa/chats"));
     assert!(paths[7..].iter().all(|path| path == "/api/messages/nueva_sesion_wa"));
-    for page in &pages[1..pages.len() - 1] {
-        assert!(page.after.unwrap() * 30 >= 60_000, "no more than 30 calls a minute");
-    }
+    assert!(pages[1..].iter().all(|page| page.after.is_none()), "the pace of a source is the hub's to keep");
     assert_eq!(
         (count(&pages, "contacts"), count(&pages, "chats"), count(&pages, "messages")),
         ((250, 0), (120, 0), (6, 0))
@@ -182,7 +180,7 @@ fn a_list_that_goes_in_circles_ends_and_is_told() {
     (server.contacts, server.chats, server.circle, server.total) = (500, 300, true, Some(100_000));
     let pages = server.run(&job("sync", json!({})), 2000);
     assert!(pages.last().unwrap().next.is_none());
-    assert_eq!((count(&pages, "contacts"), count(&pages, "chats")), ((100, 1), (100, 1)));
+    assert_eq!((count(&pages, "contacts"), count(&pages, "chats")), ((101, 1), (101, 1)));
     assert!(server.logs.lock().unwrap().iter().any(|line| line.contains("goes in circles")));
 }
 
@@ -229,7 +227,7 @@ fn too_many_calls_wait_as_long_as_the_headers_say() {
 }
 
 #[test]
-fn a_session_that_is_away_pauses_its_job_and_ends_it_after_a_while() {
+fn a_session_that_is_away_pauses_its_job() {
     let server = Server::new(json!({}));
     let start = server.run(&job("sync", json!({})), 3);
     let cursor = start.last().unwrap().next.clone();
@@ -239,12 +237,14 @@ fn a_session_that_is_away_pauses_its_job_and_ends_it_after_a_while() {
     assert_eq!((paused.next.as_deref(), paused.after), (cursor.as_deref(), Some(60_000)), "the same page again");
     let on = InboxHub::next(&server, job("sync", json!({})), paused.next.clone()).unwrap();
     assert_eq!(on.observations.len(), 6, "three chats and their last messages");
-    // Away for longer than another connecting would take to start a job of its own.
-    server.instead.lock().unwrap().push((6, 400, away.to_string()));
+    let (_, told) = session(&paused.observations);
+    assert_eq!(told.state.as_deref(), Some("disconnected"), "which is told, so that the hub holds the job");
+    // After a long pause it is asked first whether the session is there.
     *server.now.lock().unwrap() += 3_600_000;
-    let over = InboxHub::next(&server, job("sync", json!({})), paused.next).unwrap();
-    assert_eq!(over.next, None);
-    assert!(server.logs.lock().unwrap().iter().any(|line| line.contains("ended early")));
+    let asked = server.requests();
+    let confirmed = InboxHub::next(&server, job("sync", json!({})), paused.next).unwrap();
+    assert_eq!(server.asked.lock().unwrap()[asked], "/api/sessions/2/status?");
+    assert_eq!(session(&confirmed.observations).1.state.as_deref(), Some("connected"));
 
     *server.connected.lock().unwrap() = false;
     *server.now.lock().unwrap() = BASE;
@@ -253,8 +253,43 @@ fn a_session_that_is_away_pauses_its_job_and_ends_it_after_a_while() {
 }
 
 #[test]
+fn a_quiet_time_follows_each_connecting_once() {
+    let server = Server::new(json!({}));
+    let connected = |at: u64| job("sync", json!({"session": SESSION, "at": at, "delay": 15}));
+    let first = InboxHub::next(&server, connected(BASE), None).unwrap();
+    assert_eq!((first.after, server.requests()), (Some(15_000), 0));
+    *server.now.lock().unwrap() += 15_000;
+    let second = InboxHub::next(&server, connected(BASE), first.next).unwrap();
+    assert_eq!((second.after, server.requests()), (None, 1));
+    // Connected again meanwhile: left alone again, and then at the same place.
+    let again = InboxHub::next(&server, connected(BASE + 20_000), second.next).unwrap();
+    assert_eq!(
+        (again.after, server.requests()),
+        (Some(15_000), 1),
+        "not longer than the quiet time, whatever the clocks"
+    );
+}
+
+#[test]
+fn a_repair_goes_on_in_rounds() {
+    let server = Server::new(json!({"repair": {"every": 60}}));
+    let repair = job("repair", json!({"session": SESSION}));
+    let (mut cursor, mut rests) = (None, 0);
+    for _ in 0..20 {
+        let page = InboxHub::next(&server, repair.clone(), cursor).unwrap();
+        rests += u32::from(page.after == Some(60_000));
+        *server.now.lock().unwrap() += page.after.unwrap_or(100);
+        cursor = page.next;
+        assert!(cursor.is_some(), "it never ends by itself");
+    }
+    assert!(rests >= 3, "{rests} rounds");
+    let asked = server.asked.lock().unwrap();
+    assert_eq!(asked.iter().filter(|asked| asked.starts_with("/api/sessions?")).count(), 1, "the row is known");
+}
+
+#[test]
 fn a_repair_reads_what_is_new_since() {
-    let mut server = Server::new(json!({}));
+    let mut server = Server::new(json!({"repair": {"every": 0}}));
     (server.chats, server.messages) = (250, 300);
     // Messages are ten minutes apart, last ones of chats one minute: ten chats and seven messages each.
     let since = BASE - 600_000;

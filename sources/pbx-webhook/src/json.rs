@@ -12,7 +12,7 @@ const DEPTH: u32 = 64;
 /// What is said of a number with more digits than can be kept.
 pub const INEXACT: &str = "a number too large to be kept exactly";
 
-/// Refuses bodies that nest without end, before anything recurses into them.
+/// Refuses bodies that nest without end, before anything recurses into them, and names the member that does.
 pub fn check_depth(body: &[u8]) -> Result<(), Refused> {
     // Nearly every body has so few brackets that how they nest does not matter.
     let opening = body.iter().map(|byte| u32::from(*byte == b'[') + u32::from(*byte == b'{')).sum::<u32>();
@@ -20,22 +20,34 @@ pub fn check_depth(body: &[u8]) -> Result<(), Refused> {
         return Ok(());
     }
     let mut depth = 0u32;
-    let mut bytes = body.iter();
-    while let Some(byte) = bytes.next() {
+    // The last text in the outermost object: the name of whatever opens a bracket there.
+    let (mut is_object, mut name) = (false, &body[..0]);
+    let mut bytes = body.iter().enumerate();
+    while let Some((at, byte)) = bytes.next() {
         match byte {
             b'"' => {
-                while let Some(byte) = bytes.next() {
+                let mut end = body.len();
+                while let Some((at, byte)) = bytes.next() {
                     match byte {
                         b'\\' => drop(bytes.next()),
-                        b'"' => break,
+                        b'"' => {
+                            end = at + 1;
+                            break;
+                        }
                         _ => {}
                     }
                 }
+                if depth == 1 && is_object {
+                    name = &body[at..end];
+                }
             }
             b'[' | b'{' => {
+                is_object = if depth == 0 { *byte == b'{' } else { is_object };
                 depth += 1;
                 if depth > DEPTH {
-                    return Err(Refused::whole(format!("nested more than {DEPTH} deep: no call looks like that")));
+                    let member = serde_json::from_slice::<String>(name).map(|name| step(&name));
+                    let why = format!("nested more than {DEPTH} deep: no call looks like that");
+                    return Err(Refused::at(member.unwrap_or_default(), why));
                 }
             }
             b']' | b'}' => depth = depth.saturating_sub(1),
@@ -70,21 +82,25 @@ fn locate(text: &str, depth: u32) -> Option<String> {
         return None;
     }
     if let Ok(members) = serde_json::from_str::<BTreeMap<String, &RawValue>>(text) {
-        let members = members.iter().map(|(name, value)| (name.replace('~', "~0").replace('/', "~1"), value.get()));
-        return descend(members, depth);
+        return descend(members.iter().map(|(name, value)| (step(name), value.get())), depth);
     }
     let items = serde_json::from_str::<Vec<&RawValue>>(text).ok()?;
-    descend(items.iter().enumerate().map(|(index, value)| (index.to_string(), value.get())), depth)
+    descend(items.iter().enumerate().map(|(index, value)| (step(&index.to_string()), value.get())), depth)
 }
 
 fn descend<'a>(parts: impl Iterator<Item = (String, &'a str)>, depth: u32) -> Option<String> {
-    for (name, text) in parts {
+    for (step, text) in parts {
         if serde_json::from_str::<serde_json::Value>(text).is_err() {
             let below = locate(text, depth + 1).unwrap_or_default();
-            return Some(format!("/{name}{below}"));
+            return Some(format!("{step}{below}"));
         }
     }
     None
+}
+
+/// One step of a JSON pointer.
+fn step(name: &str) -> String {
+    format!("/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
 #[cfg(test)]
@@ -101,6 +117,16 @@ mod tests {
         let refused = explained(r#"{"a": "x", }"#);
         assert_eq!(refused.field, "");
         assert!(refused.why.starts_with("not JSON"), "{refused:?}");
+    }
+
+    #[test]
+    fn the_member_that_nests_is_named() {
+        let deep = "[".repeat(100);
+        let field = |body: String| check_depth(body.as_bytes()).unwrap_err().field;
+        assert_eq!(field(format!("{{\"id\": \"[a\\\"\", \"fr/om\": {deep}")), "/fr~1om");
+        assert_eq!(field(format!("{{\"a\": {{\"b\": 1, \"c\": {deep}")), "/a");
+        assert_eq!(field(format!("[\"from\", {deep}")), "");
+        assert_eq!(field(deep), "");
     }
 
     #[test]

@@ -191,10 +191,19 @@ impl Plan {
 
 impl Settings {
     fn proof(&mut self) -> Result<Option<Proof>, String> {
+        if self.unsigned {
+            return self.unproved().map(|()| None);
+        }
+        let signed = self.signature.is_some();
         let mut text = self.signature.take().unwrap_or_default();
         let spelled = [self.secret.take(), text.secret.take(), text.secrets.take()];
         let secrets = secrets(spelled, "secret")?;
         let timestamp = self.timestamp.take().map(|text| self.timestamp(text)).transpose()?;
+        let together = timestamp.as_ref().is_some_and(|timestamp| timestamp.together.is_some());
+        if secrets.is_empty() && (signed || together) {
+            let name = if signed { "signature" } else { "timestamp.signed" };
+            return Err(format!("`{name}` says how requests are signed, and there is no `secret` to sign with"));
+        }
         let signature = if secrets.is_empty() {
             None
         } else {
@@ -212,12 +221,23 @@ impl Settings {
         if signature.is_some() || token.is_some() {
             return Ok(Some(Proof { signature, token, timestamp }));
         }
-        if self.unsigned {
-            return Ok(None);
-        }
         Err("no `secret` is set, so nobody can prove who they are: set `secret`, or `token` for a PBX that cannot sign, \
              or `unsigned = true` when whoever reaches this address may report calls"
             .into())
+    }
+
+    /// Whoever says that nothing is proved cannot mean any proof to count.
+    fn unproved(&self) -> Result<(), String> {
+        let proofs = [
+            ("secret", self.secret.is_some()),
+            ("signature", self.signature.is_some()),
+            ("timestamp", self.timestamp.is_some()),
+            ("token", self.token.is_some()),
+        ];
+        match proofs.iter().find(|(_, there)| *there) {
+            Some((name, _)) => Err(format!("`unsigned = true` and `{name}` exclude each other: take one of them out")),
+            None => Ok(()),
+        }
     }
 
     fn timestamp(&self, text: TimestampText) -> Result<Timestamp, String> {

@@ -9,7 +9,7 @@ use cordboard_tests::ami::{FakeAmi, Recording, SECRET, USER};
 use cordboard_tests::hub::{Hub, Setup};
 use tokio::task::JoinSet;
 
-use crate::child::memory;
+use crate::child::{memory, processor};
 use crate::sockets::{Listeners, Server};
 use crate::table::{Row, percentile};
 
@@ -26,8 +26,9 @@ const LOAD: u32 = 500;
 const MANY: usize = 50;
 const RATE: u32 = 2_000;
 
-/// How long the soak takes.
-const SOAK: Duration = Duration::from_secs(10);
+/// How long the soak takes, and how much more memory the hub may hold at its end than after a quarter of it.
+const SOAK: Duration = Duration::from_secs(20);
+const GROWTH: f64 = 1.1;
 
 /// Calls that are left open in all, for their memory.
 const OPEN: u64 = 5_000;
@@ -75,14 +76,17 @@ async fn soak() -> Result<Vec<Row>> {
     let hub = hub(&named).await;
     let recording = Recording::load("asterisk-22", "a_inbound_answered");
 
-    let (used, began) = (cpu(hub.pid())?, Instant::now());
+    let (used, began) = (processor(hub.pid())?, Instant::now());
     let mut saying = JoinSet::new();
     for (_, pbx) in &pbxs {
         saying.spawn(say(pbx.clone(), recording.clone(), RATE, began + SOAK));
     }
+    tokio::time::sleep(SOAK / 4).await;
+    let quarter = memory(hub.pid(), "VmRSS")?;
     let said: u64 = saying.join_all().await.into_iter().sum();
+    let end = memory(hub.pid(), "VmRSS")?;
     let waiting: usize = pbxs.iter().map(|(_, pbx)| pbx.waiting()).sum();
-    let (took, used) = (began.elapsed().as_secs_f64(), cpu(hub.pid())? - used);
+    let (took, used) = (began.elapsed().as_secs_f64(), processor(hub.pid())? - used);
     let taken = said as f64 - waiting as f64;
     let sources = hub.get("/v1/sources").await;
     let lost = sources.as_array().into_iter().flatten().filter(|source| source["connection"]["connects"] != 1).count();
@@ -103,6 +107,8 @@ async fn soak() -> Result<Vec<Row>> {
     Ok(vec![
         Row::told(format!("{what}: taken"), format!("{:.0} events/s", taken / took)),
         Row::told(format!("{what}: for each second of a core"), format!("{:.0} events", taken / used)),
+        Row::below(format!("{what}: memory at the end, of that after a quarter"), "×", end / quarter, GROWTH)
+            .beside(format!("{quarter:.0} MiB, then {end:.0}"), None),
         Row::told(format!("{what}: memory of an open call"), format!("{each:.1} KiB")),
     ])
 }
@@ -149,13 +155,4 @@ async fn hub(pbxs: &[(String, &FakeAmi)]) -> Hub {
         pbx.logged_in(1).await;
     }
     hub
-}
-
-/// Seconds of all cores that a process has used.
-fn cpu(pid: u32) -> Result<f64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let fields: Vec<&str> = stat.rsplit_once(") ").context("a line of /proc")?.1.split(' ').collect();
-    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).context("a number of ticks");
-    // A hundred ticks make a second on every Linux that there is.
-    Ok((ticks(11)? + ticks(12)?) / 100.0)
 }

@@ -10,7 +10,7 @@ use cordboard_sdk::records::{Call, CallPhase, Direction, Recording};
 use cordboard_sdk::testing::change;
 use cordboard_tests::hub::{Hub, Setup};
 use cordboard_tests::pbx::PbxCall;
-use cordboard_tests::vtiger::{FakeVtiger, HUB_KEY};
+use cordboard_tests::vtiger::{FakeVtiger, Fault, HUB_KEY};
 use cordboard_vtiger::Vtiger;
 use serde_json::json;
 
@@ -30,26 +30,49 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Both, in turns, each into a Vtiger of its own.
 pub async fn measure() -> Result<Vec<Row>> {
-    let (mut hub, mut native) = (0.0, 0.0);
+    let (mut hub, mut native) = (Turn::default(), Turn::default());
     for _ in 0..TURNS {
-        hub += by_hub().await? / TURNS as f64;
-        native += natively().await? / TURNS as f64;
+        hub.add(by_hub().await?);
+        native.add(natively().await?);
     }
     let what = format!("deliveries through the Vtiger adapter, {LANES} at once");
-    Ok(vec![Row::share(what, "/s", hub, native, 0.7)])
+    Ok(vec![
+        Row::share(what.clone(), "/s", hub.rate, native.rate, 0.7),
+        Row::plain(format!("{what}: requests for each"), "", hub.requests, native.requests),
+    ])
 }
 
-async fn by_hub() -> Result<f64> {
+/// What the turns came to.
+#[derive(Default)]
+struct Turn {
+    /// Deliveries in a second.
+    rate: f64,
+    /// Requests to the CRM for each of them.
+    requests: f64,
+}
+
+impl Turn {
+    fn add(&mut self, turn: Turn) {
+        self.rate += turn.rate / TURNS as f64;
+        self.requests += turn.requests / TURNS as f64;
+    }
+}
+
+/// All calls are owed before the first is delivered, so that taking them in is not measured.
+async fn by_hub() -> Result<Turn> {
     let crm = FakeVtiger::prompt().await?;
+    crm.faults().down(Fault::Page(503));
     let hub = Hub::start(Setup::vtiger(&crm.url())).await;
     let requests = tokio::task::spawn_blocking(|| Requests::ended(0..CALLS)).await?;
-    let posting = tokio::spawn(load::run(hub.address(), 32, requests, PATIENCE));
-    let rate = rate(&crm).await;
-    ensure!(posting.await??.requests == CALLS, "not every webhook was taken");
-    rate.map_err(|why| why.context(hub.log()))
+    let posted = load::run(hub.address(), 32, requests, PATIENCE).await?;
+    ensure!(posted.requests == CALLS, "not every webhook was taken");
+    crm.faults().forget();
+    crm.faults().up();
+    ensure!(hub.ask(axum::http::Method::POST, "/v1/deliveries/retry?sink=crm").await.status().is_success(), "no retry");
+    rate(&crm).await.map_err(|why| why.context(hub.log()))
 }
 
-async fn natively() -> Result<f64> {
+async fn natively() -> Result<Turn> {
     let crm = FakeVtiger::prompt().await?;
     let host = Connected::new(&json!({ "url": crm.url(), "username": "hub", "access_key": HUB_KEY }));
     let changes: Vec<Change> = (0..CALLS).map(|n| change(&format!("call-{n}"), ended(&PbxCall::number(n)))).collect();
@@ -86,18 +109,20 @@ async fn natively() -> Result<f64> {
 }
 
 /// From a tenth of the calls to the last: how they come in is not measured.
-async fn rate(crm: &FakeVtiger) -> Result<f64> {
+async fn rate(crm: &FakeVtiger) -> Result<Turn> {
     let begun = Instant::now();
     let mut first = None;
     loop {
         let count = crm.count("PBXManager");
         if count >= CALLS / 10 && first.is_none() {
-            first = Some((count, Instant::now()));
+            first = Some((count, crm.faults().requests(), Instant::now()));
         }
-        if let Some((before, since)) = first
+        if let Some((before, asked, since)) = first
             && count >= CALLS
         {
-            return Ok((count - before) as f64 / since.elapsed().as_secs_f64());
+            let calls = (count - before) as f64;
+            let requests = (crm.faults().requests() - asked) as f64;
+            return Ok(Turn { rate: calls / since.elapsed().as_secs_f64(), requests: requests / calls });
         }
         ensure!(begun.elapsed() < PATIENCE, "only {count} of {CALLS} calls came into Vtiger");
         tokio::time::sleep(Duration::from_millis(5)).await;

@@ -7,12 +7,15 @@
 mod asterisk;
 mod bare_hooks;
 mod bare_sockets;
+mod batches;
 mod child;
 mod decode;
 mod deliveries;
 mod disk;
+mod events;
 mod frames;
 mod load;
+mod polls;
 mod sockets;
 mod start;
 mod table;
@@ -29,7 +32,8 @@ use table::Row;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// What can be measured alone.
-const ROWS: [&str; 7] = ["webhooks", "decode", "deliveries", "live", "sockets", "asterisk", "start"];
+const ROWS: [&str; 10] =
+    ["webhooks", "decode", "deliveries", "batches", "live", "sockets", "polls", "asterisk", "events", "start"];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -73,9 +77,12 @@ async fn measured(name: &str) -> Result<Vec<Row>> {
         "webhooks" => webhooks::measure().await,
         "decode" => decode::measure().await,
         "deliveries" => deliveries::measure().await,
+        "batches" => batches::measure().await,
         "live" => sockets::latency().await,
         "sockets" => sockets::fan_out().await,
+        "polls" => polls::measure().await,
         "asterisk" => asterisk::measure().await,
+        "events" => events::measure().await,
         _ => start::measure().await,
     }
 }

@@ -8,7 +8,7 @@ use super::message::message;
 use super::{Shared, User, originate, play};
 
 /// Which classes allow an action: any of these. Those that are not here need none.
-const RIGHTS: [(&str, &[&str]); 14] = [
+const RIGHTS: [(&str, &[&str]); 15] = [
     ("coreshowchannels", &["system", "reporting"]),
     ("corestatus", &["system", "reporting"]),
     ("coresettings", &["system", "reporting"]),
@@ -21,6 +21,7 @@ const RIGHTS: [(&str, &[&str]); 14] = [
     ("getvar", &["call", "reporting"]),
     ("originate", &["originate"]),
     ("filter", &["system"]),
+    ("muteaudio", &["system"]),
     ("command", &["command"]),
     ("userevent", &["user"]),
 ];
@@ -69,18 +70,31 @@ pub(super) fn answer(shared: &Arc<Shared>, user: &User, action: &Action) -> Vec<
             ])
         }
         "queuestatus" => list(action, "Queue status will follow", "QueueStatusComplete", &[]),
-        "filter" => success(&[("Message", "Success")]),
         "setvar" => success(&[("Message", "Variable Set")]),
         "command" => success(&[("Message", "Command output follows"), ("Output", "")]),
+        "hangup" if channel.is_empty() => error(action, "No channel specified"),
         "hangup" if !shared.state().channels.has(channel) => error(action, "No such channel"),
         "hangup" => {
             shared.hurry.notify_one();
             success(&[("Message", "Channel Hungup")])
         }
+        "redirect" if channel.is_empty() => error(action, "Channel not specified"),
+        "redirect" if action.get("Priority").is_none_or(|at| at.parse::<u32>().is_err()) => {
+            error(action, "Priority is invalid")
+        }
         "redirect" if !shared.state().channels.has(channel) => {
             error(action, &format!("Channel does not exist: {channel}"))
         }
         "redirect" => success(&[("Message", "Redirect successful")]),
+        "blindtransfer" | "atxfer" => match transfer(shared, action, channel) {
+            Some(why) => error(action, why),
+            None if name.eq_ignore_ascii_case("atxfer") => success(&[("Message", "Atxfer successfully queued")]),
+            None => success(&[("Message", "Transfer succeeded")]),
+        },
+        "muteaudio" => match mute(shared, action, channel) {
+            Some(why) => error(action, why),
+            None => success(&[]),
+        },
         "originate" => match originate::originate(shared, action) {
             Err(why) => error(action, why),
             Ok(frames) => {
@@ -92,6 +106,36 @@ pub(super) fn answer(shared: &Arc<Shared>, user: &User, action: &Action) -> Vec<
             let hint = "Use Action: ListCommands to show available commands.";
             error(action, &format!("Invalid/unknown command: {name}. {hint}"))
         }
+    }
+}
+
+/// Why a call cannot be transferred.
+fn transfer(shared: &Shared, action: &Action, channel: &str) -> Option<&'static str> {
+    let blind = action.get("Action").is_some_and(|name| name.eq_ignore_ascii_case("blindtransfer"));
+    if channel.is_empty() {
+        return Some("No channel specified");
+    }
+    if action.get("Exten").is_none_or(str::is_empty) {
+        return Some("No extension specified");
+    }
+    let state = shared.state();
+    match (state.channels.has(channel), state.channels.is_bridged(channel)) {
+        (false, _) => Some("Channel specified does not exist"),
+        (true, false) if blind => Some("Transfer invalid"),
+        (true, _) => None,
+    }
+}
+
+/// Why a channel cannot be muted.
+fn mute(shared: &Shared, action: &Action, channel: &str) -> Option<&'static str> {
+    let direction = action.get("Direction").unwrap_or_default().to_ascii_lowercase();
+    match direction.as_str() {
+        _ if channel.is_empty() => Some("Channel not specified"),
+        _ if action.get("State").is_none_or(str::is_empty) => Some("State not specified"),
+        "" => Some("Direction not specified"),
+        _ if !shared.state().channels.has(channel) => Some("No such channel"),
+        "in" | "out" | "all" => None,
+        _ => Some("Failed to mute/unmute stream"),
     }
 }
 

@@ -88,6 +88,11 @@ impl Channels {
         self.up.iter().any(|channel| channel.get("Channel") == name)
     }
 
+    /// Whether that channel is in a bridge.
+    pub fn is_bridged(&self, name: &str) -> bool {
+        self.up.iter().any(|channel| channel.get("Channel") == name && !channel.bridge.is_empty())
+    }
+
     /// The list, without the action's id.
     pub fn list(&self) -> Vec<Vec<(String, String)>> {
         if let Some(scripted) = &self.scripted {

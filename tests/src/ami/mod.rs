@@ -7,6 +7,7 @@
 mod action;
 mod answer;
 mod channels;
+mod filter;
 mod message;
 mod originate;
 mod play;

@@ -12,13 +12,24 @@ pub(super) const SPEED: f64 = 4.0;
 pub(super) fn originate(shared: &Shared, action: &Action) -> Result<Vec<Frame>, &'static str> {
     let Some(channel) = action.get("Channel") else { return Err("Channel not specified") };
     let exten = action.get("Exten").unwrap_or_default();
-    if action.get("Application").is_none() {
-        if action.get("Context").is_none() || action.get("Priority").is_none() {
-            return Err("Originate with 'Exten' requires 'Context' and 'Priority'");
-        }
-        if shared.state().missing.iter().any(|missing| missing == exten) {
-            return Err("Extension does not exist.");
-        }
+    let is_number = |name: &str| action.get(name).is_none_or(|value| value.parse::<u32>().is_ok());
+    if !is_number("Priority") {
+        return Err("Invalid priority");
+    }
+    if !is_number("Timeout") {
+        return Err("Invalid timeout");
+    }
+    if !channel.contains('/') {
+        return Err("Invalid channel");
+    }
+    if action.get("ChannelId").is_some_and(|id| id.len() > 149) {
+        // The line feed is Asterisk's own.
+        return Err("Uniqueid length exceeds maximum of 149\n");
+    }
+    // A context is looked into only when one is named.
+    let missing = exten.is_empty() || shared.state().missing.iter().any(|missing| missing == exten);
+    if action.get("Application").is_none() && action.get("Context").is_some() && missing {
+        return Err("Extension does not exist.");
     }
     let Some(recorded) = shared.state().originated.clone() else { return Ok(Vec::new()) };
     let number = {

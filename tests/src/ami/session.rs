@@ -11,7 +11,8 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use super::action::{Action, Came, next};
-use super::answer::{answer, error, response};
+use super::answer::{allowed, answer, error, response};
+use super::filter::Filters;
 use super::message::{message, value};
 use super::{Shared, User};
 
@@ -175,6 +176,7 @@ async fn logged_in(
     mut hears: bool,
 ) {
     let mut events = shared.events.subscribe();
+    let mut filters = Filters::default();
     loop {
         tokio::select! {
             biased;
@@ -193,6 +195,10 @@ async fn logged_in(
                                 hears = !action.get("EventMask").is_some_and(|mask| mask.eq_ignore_ascii_case("off"));
                                 response(&action, "Success", &[("Events", if hears { "On" } else { "Off" })])
                             }
+                            "filter" if allowed(user, "filter") => match filters.add(&action) {
+                                Ok(()) => response(&action, "Success", &[("Message", "Success")]),
+                                Err(why) => error(&action, why),
+                            },
                             _ => answer(shared, user, &action),
                         }
                     }
@@ -204,7 +210,8 @@ async fn logged_in(
             event = events.recv() => {
                 // Who is too far behind is put out.
                 let Ok(event) = event else { return };
-                if hears && reads(user, &event.0) && !send(write, shared, &event.0).await {
+                let wanted = hears && reads(user, &event.0) && filters.let_through(&event.0);
+                if wanted && !send(write, shared, &event.0).await {
                     return;
                 }
             }

@@ -1,5 +1,6 @@
 //! The demo that `cargo xtask run` shows: the hub on its embedded store, a Vtiger played honestly, a PBX that posts signed
-//! webhooks, and an Asterisk that plays recordings of real calls over its manager interface.
+//! webhooks, an Asterisk that plays recordings of real calls over its manager interface, and a WhatsApp conversation of
+//! another tenant with a Frappe site.
 #![expect(clippy::print_stdout, reason = "it speaks to the person who started it")]
 
 use std::error::Error;
@@ -9,16 +10,33 @@ use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
 use cordboard_tests::ami::{self, FakeAmi, Recording};
+use cordboard_tests::frappe::FakeFrappe;
 use cordboard_tests::hub::{KEY, Setup, TOKENS};
+use cordboard_tests::inbox_hub::{FakeInboxHub, SESSION};
 use cordboard_tests::pbx::{self, PbxCall};
 use cordboard_tests::vtiger::FakeVtiger;
+use cordboard_tests::whatsapp;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
-/// Where the hub listens, and the Vtiger.
-const HUB: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8420);
-const CRM: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8421);
+/// Where the hub listens, the Vtiger, and the Frappe, unless the environment says otherwise.
+const HUB: (&str, u16) = ("CORDBOARD_DEMO_HUB_PORT", 8420);
+const CRM: (&str, u16) = ("CORDBOARD_DEMO_CRM_PORT", 8421);
+const SITE: (&str, u16) = ("CORDBOARD_DEMO_SITE_PORT", 8422);
+
+/// The tenant that has the Inbox Hub and the Frappe.
+const SHOP: &str = "shop";
+
+/// A customer of it.
+const ANA: &str = "34600111222@s.whatsapp.net";
+
+/// What is asked there and answered, over and over.
+const TALK: [(&str, &str); 3] = [
+    ("¿Tenéis la silla roja? 😀", "Sí, nos quedan dos."),
+    ("¿Y cuánto cuesta el envío?", "Es gratis a partir de 50 €."),
+    ("Genial, me la llevo", "¡Gracias! Te mando el enlace de pago."),
+];
 
 /// Which Asterisk is played.
 const ASTERISK: &str = "asterisk-22";
@@ -56,36 +74,54 @@ async fn run(program: &Path, components: &Path, folder: &Path) -> Outcome<()> {
         ),
         _ => format!("cannot listen on {address}: {why}"),
     };
+    let (at, crm_at) = (address(HUB)?, address(CRM)?);
     // A second provider would only be installed by a second call.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    drop(TcpListener::bind(HUB).await.map_err(|why| taken("hub", HUB, why))?);
-    let listener = TcpListener::bind(CRM).await.map_err(|why| taken("Vtiger", CRM, why))?;
+    drop(TcpListener::bind(at).await.map_err(|why| taken("hub", at, why))?);
+    let listener = TcpListener::bind(crm_at).await.map_err(|why| taken("Vtiger", crm_at, why))?;
     let crm = FakeVtiger::serve(listener)?;
+    let site_at = address(SITE)?;
+    let listener = TcpListener::bind(site_at).await.map_err(|why| taken("Frappe", site_at, why))?;
+    let shop = Shop { site: FakeFrappe::serve(listener)?, inbox: FakeInboxHub::start().await? };
     let asterisk = FakeAmi::start(ASTERISK).await;
     asterisk.originates(&Recording::load(ASTERISK, "i_click_to_call"));
-    prepare(folder, components, &crm, &asterisk)?;
-    let environment = environment(&crm);
+    prepare(at, folder, components, &crm, &asterisk)?;
+    let environment = [environment(&crm), shop.prepare(folder)?].concat();
+    println!("▸ setting the Frappe up (the first time it compiles the component)");
+    whatsapp::set_up(command(program, folder, &environment), folder, SHOP).await?;
     let mut hub = start(program, folder, &environment)?;
     let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()?;
-    ready(&http, &mut hub, folder).await?;
+    ready(at, &http, &mut hub, folder).await?;
     let token = token(program, folder, &environment).await?;
-    greet(&crm, &token, program, folder);
+    greet(at, &crm, &token, program, folder);
+    println!("{}", shop.greeting());
+    shop.inbox.register(&format!("http://{at}/v1/hooks/{SHOP}/whatsapp"), whatsapp::INBOX_SECRET);
     let ended = tokio::select! {
         told = tokio::signal::ctrl_c() => told.map_err(Into::into),
         ended = hub.wait() => {
             let log = folder.join("hub.log");
             Err(format!("the hub ended by itself ({}); see {}", ended?, log.display()).into())
         }
-        failed = play(&http, &crm) => failed,
+        failed = play(at, &http, &crm) => failed,
         () = call(&asterisk) => Ok(()),
+        () = shop.talk() => Ok(()),
     };
     println!("\nStopping …");
     stop(&mut hub).await;
     ended
 }
 
+/// An address of this machine, its port from the environment.
+fn address((name, usual): (&str, u16)) -> Outcome<SocketAddr> {
+    let port = match std::env::var(name) {
+        Ok(text) => text.parse().map_err(|_| format!("{name} is `{text}`, and not the number of a port"))?,
+        Err(_) => usual,
+    };
+    Ok((Ipv4Addr::LOCALHOST, port).into())
+}
+
 /// A folder of its own, new at every start: the Vtiger forgets everything too.
-fn prepare(folder: &Path, components: &Path, crm: &FakeVtiger, asterisk: &FakeAmi) -> Outcome<()> {
+fn prepare(at: SocketAddr, folder: &Path, components: &Path, crm: &FakeVtiger, asterisk: &FakeAmi) -> Outcome<()> {
     let within = |why: std::io::Error| format!("{}: {why}", folder.display());
     let data = folder.join("data");
     for file in ["cordboard.db", "cordboard.db-wal", "cordboard.db-shm"] {
@@ -97,7 +133,7 @@ fn prepare(folder: &Path, components: &Path, crm: &FakeVtiger, asterisk: &FakeAm
     }
     std::fs::create_dir_all(folder.join("tenants")).map_err(within)?;
     let hub = format!(
-        "listen = \"{HUB}\"\ncomponents = \"{}\"\n\n[auth]\nsecret = {{ env = \"CORDBOARD_JWT_SECRET\" }}\n\n\
+        "listen = \"{at}\"\ncomponents = \"{}\"\n\n[auth]\nsecret = {{ env = \"CORDBOARD_JWT_SECRET\" }}\n\n\
          [keys]\nencryption = {{ env = \"CORDBOARD_KEY\" }}\n",
         components.display()
     );
@@ -110,6 +146,53 @@ fn prepare(folder: &Path, components: &Path, crm: &FakeVtiger, asterisk: &FakeAm
         world.add("Contacts", 5, &[("firstname", first), ("lastname", last), ("mobile", &PbxCall::number(n).from)]);
     }
     Ok(())
+}
+
+/// What the second tenant has.
+struct Shop {
+    inbox: FakeInboxHub,
+    site: FakeFrappe,
+}
+
+impl Shop {
+    /// Its file, and the environment that its secrets stand in.
+    fn prepare(&self, folder: &Path) -> Outcome<Vec<(String, String)>> {
+        let setup = whatsapp::setup(&self.inbox.url(), &self.site.url());
+        whatsapp::prepare(folder, &self.site)?;
+        std::fs::write(folder.join(format!("tenants/{SHOP}.toml")), setup.tenant)?;
+        Ok(setup.environment)
+    }
+
+    fn greeting(&self) -> String {
+        let admin = self.site.world().users[whatsapp::ADMIN].clone();
+        let site = self.site.url();
+        let fields = "%5B%22direction%22%2C%22content%22%2C%22status%22%5D";
+        format!(
+            "The tenant `{SHOP}` talks with a customer over WhatsApp, and answers in a Frappe, played at {site}. \
+             Its messages:\n\n  curl -s -H \"Authorization: token {}:{}\" -H \"Accept: application/json\" \\\n    \
+             \"{site}/api/resource/Hub%20WhatsApp%20Message?fields={fields}\"\n",
+            admin.key, admin.secret
+        )
+    }
+
+    /// A customer asks, somebody answers in the desk, and the ticks come back, until somebody stops it.
+    async fn talk(&self) {
+        for (question, answer) in TALK.iter().cycle() {
+            self.inbox.says(ANA, question).await;
+            println!("WhatsApp: \"{question}\"");
+            tokio::time::sleep(PACE).await;
+            let conversation = format!("{SESSION}:{ANA}");
+            let document = serde_json::json!({"session": SESSION, "conversation": conversation, "direction": "Outgoing",
+                "content": answer});
+            let name = self.site.typed("Hub WhatsApp Message", &document);
+            tokio::time::sleep(PACE).await;
+            let messages = self.site.docs("Hub WhatsApp Message");
+            let status =
+                messages.iter().find(|message| message["name"] == name.as_str()).map(|it| it["status"].clone());
+            println!("Frappe: \"{answer}\" is {}", status.unwrap_or_default());
+            tokio::time::sleep(PACE).await;
+        }
+    }
 }
 
 /// The Asterisk as a source, and who sits at its telephones.
@@ -148,10 +231,17 @@ fn start(program: &Path, folder: &Path, environment: &[(String, String)]) -> Out
     Ok(command.spawn().map_err(|why| format!("{}: {why}", program.display()))?)
 }
 
-async fn ready(http: &reqwest::Client, hub: &mut Child, folder: &Path) -> Outcome<()> {
+/// The hub's program with its configuration, for one command.
+fn command(program: &Path, folder: &Path, environment: &[(String, String)]) -> std::process::Command {
+    let mut command = std::process::Command::new(program);
+    command.arg("--config").arg(folder).envs(environment.iter().cloned());
+    command
+}
+
+async fn ready(at: SocketAddr, http: &reqwest::Client, hub: &mut Child, folder: &Path) -> Outcome<()> {
     println!("▸ starting the hub (the first time it compiles the components)");
     loop {
-        if http.get(format!("http://{HUB}/readyz")).send().await.is_ok_and(|answer| answer.status().is_success()) {
+        if http.get(format!("http://{at}/readyz")).send().await.is_ok_and(|answer| answer.status().is_success()) {
             return Ok(());
         }
         if hub.try_wait()?.is_some() {
@@ -172,14 +262,14 @@ async fn token(program: &Path, folder: &Path, environment: &[(String, String)]) 
     }
 }
 
-fn greet(crm: &FakeVtiger, token: &str, program: &Path, folder: &Path) {
+fn greet(at: SocketAddr, crm: &FakeVtiger, token: &str, program: &Path, folder: &Path) {
     let (program, folder) = (program.display(), folder.display());
     println!(
         r#"
 Cordboard runs. A PBX posts a signed webhook every few seconds, an Asterisk is listened to, and the calls go to a Vtiger.
 
-  hub        http://{HUB}          its API: http://{HUB}/docs
-  live feed  ws://{HUB}/v1/live    (subprotocols: cordboard.v1, bearer.<token>)
+  hub        http://{at}          its API: http://{at}/docs
+  live feed  ws://{at}/v1/live    (subprotocols: cordboard.v1, bearer.<token>)
   Vtiger     {crm}       played, with the answers of the real 8.4
   log        {folder}/hub.log
   tenant     {folder}/tenants/acme.toml    change it while the hub runs
@@ -188,16 +278,16 @@ Cordboard runs. A PBX posts a signed webhook every few seconds, an Asterisk is l
 
 Try next, in another terminal:
 
-  curl -s -H "Authorization: Bearer $TOKEN" http://{HUB}/v1/calls
-  curl -s -H "Authorization: Bearer $TOKEN" http://{HUB}/v1/deliveries
-  CORDBOARD_TOKEN=$TOKEN {program} events --follow --url http://{HUB}
-  CORDBOARD_TOKEN=$TOKEN {program} deliveries list --url http://{HUB}
-  CORDBOARD_TOKEN=$TOKEN {program} sources --url http://{HUB}
-  CORDBOARD_TOKEN=$TOKEN {program} call 1001 447700900999 --source asterisk --url http://{HUB}
+  curl -s -H "Authorization: Bearer $TOKEN" http://{at}/v1/calls
+  curl -s -H "Authorization: Bearer $TOKEN" http://{at}/v1/deliveries
+  CORDBOARD_TOKEN=$TOKEN {program} events --follow --url http://{at}
+  CORDBOARD_TOKEN=$TOKEN {program} deliveries list --url http://{at}
+  CORDBOARD_TOKEN=$TOKEN {program} sources --url http://{at}
+  CORDBOARD_TOKEN=$TOKEN {program} call 1001 447700900999 --source asterisk --url http://{at}
 
   # a call of your own, signed as a PBX does it
   BODY='{{"call_uuid":"mine-1","from":"+34600000001","to":"101","direction":"inbound","status":"completed","start_time":"2026-11-21T09:10:20Z","end_time":"2026-11-21T09:12:45Z"}}'
-  curl -s -X POST http://{HUB}/webhook/call -d "$BODY" \
+  curl -s -X POST http://{at}/webhook/call -d "$BODY" \
     -H "X-Signature: $(printf %s "$BODY" | openssl dgst -sha256 -hmac '{secret}' -r | cut -d' ' -f1)"
 
 Ctrl-C ends everything.
@@ -208,11 +298,11 @@ Ctrl-C ends everything.
 }
 
 /// Call after call, until somebody stops it.
-async fn play(http: &reqwest::Client, crm: &FakeVtiger) -> Outcome<()> {
+async fn play(at: SocketAddr, http: &reqwest::Client, crm: &FakeVtiger) -> Outcome<()> {
     for n in 0.. {
         let call = PbxCall { id: format!("demo-{n}"), ..PbxCall::number(n % 5) };
         for (what, body) in [("rings", call.ringing()), ("is answered", call.answered()), ("has ended", call.ended())] {
-            post(http, &body).await?;
+            post(at, http, &body).await?;
             println!("{} {what}; calls in Vtiger: {}", call.id, crm.count("PBXManager"));
             tokio::time::sleep(PACE).await;
         }
@@ -230,9 +320,9 @@ async fn call(asterisk: &FakeAmi) {
     }
 }
 
-async fn post(http: &reqwest::Client, body: &Value) -> Outcome<()> {
+async fn post(at: SocketAddr, http: &reqwest::Client, body: &Value) -> Outcome<()> {
     let body = body.to_string();
-    let request = http.post(format!("http://{HUB}/webhook/call"));
+    let request = http.post(format!("http://{at}/webhook/call"));
     let signature = pbx::signature(pbx::SECRET, body.as_bytes());
     let answer = request.header("x-signature", signature).body(body).send().await?;
     answer.error_for_status()?;

@@ -10,6 +10,8 @@ pub enum Fault {
     Page(u16),
     /// Everything is done, and no answer ever comes.
     Hangs,
+    /// Everything is done, and the proxy answers with this status and a page of HTML.
+    Lost(u16),
 }
 
 /// The switches. All of them can be turned while the server runs.

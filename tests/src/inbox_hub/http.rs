@@ -71,8 +71,10 @@ async fn answer(State(server): State<Arc<Server>>, request: Request) -> Response
     }
     let asked = Asked::read(&head, &body.to_bytes());
     let given = limited(&server, &asked).and_then(|()| routed(&server, &asked));
-    if fault == Some(Fault::Hangs) {
-        return std::future::pending().await;
+    match fault {
+        Some(Fault::Hangs) => return std::future::pending().await,
+        Some(Fault::Lost(status)) => return page(status),
+        _ => {}
     }
     let limits = server.limits().clone();
     let scarce = match (asked.path.first().map(String::as_str), sends(&asked)) {

@@ -35,8 +35,13 @@ use tokio::task::JoinHandle;
 
 pub use access::{API_KEY, IDENTIFIER, PASSWORD};
 pub use faults::{Fault, Faults};
-pub use limits::Limits;
-pub use world::{Hook, Message, World};
+pub use limits::{Limits, Window};
+pub use world::{Hook, Message, World, now};
+
+/// So many seconds from now, as the server writes moments.
+pub fn moment(seconds: u64) -> String {
+    world::written(now() + seconds * 1000)
+}
 
 /// The name of the one session.
 pub const SESSION: &str = "acme_main";
@@ -77,6 +82,8 @@ impl FakeInboxHub {
     /// Starts on a free port of the loopback interface.
     pub async fn start() -> std::io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
+        // A second provider would only be installed by a second call.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().build().map_err(std::io::Error::other)?;
         let server = Arc::new(Server {
             world: Mutex::default(),

@@ -20,7 +20,9 @@ impl Crm {
         let name = part.file_name.clone().unwrap_or_default();
         let kept = internal && !part.bytes.is_empty() && part.bytes.len() <= self.upload_limit;
         let Some(mut record) = self.record("Documents", document).cloned() else { return };
-        if kept {
+        if self.loses_files {
+            record.values.insert("filesize".into(), Some(part.bytes.len().to_string()));
+        } else if kept {
             let ending = name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
             let name = if DANGEROUS.contains(&ending.as_str()) { format!("{name}file.txt") } else { name };
             record.values.insert("filename".into(), Some(name.clone()));

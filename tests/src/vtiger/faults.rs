@@ -11,6 +11,8 @@ pub enum Fault {
     Dies,
     /// The proxy in front answers with this status and an HTML page; nothing is done.
     Page(u16),
+    /// The proxy in front asks for less: HTTP 429 with so many seconds in `Retry-After`; nothing is done.
+    TooMany(u64),
     /// Everything is done, and no answer ever comes.
     Hangs,
     /// Everything is done, and the connection breaks in the middle of the answer.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::http::header::RETRY_AFTER;
 use axum::http::{Response, StatusCode};
 use axum::routing::any;
 use bytes::Bytes;
@@ -45,6 +46,13 @@ async fn webservice(State(server): State<Arc<Server>>, request: Request) -> Resp
             logged.answer = status.to_string();
             server.faults.record(logged);
             return page(*status);
+        }
+        Some(Fault::TooMany(seconds)) => {
+            logged.answer = "429".into();
+            server.faults.record(logged);
+            let mut answer = page(429);
+            answer.headers_mut().insert(RETRY_AFTER, (*seconds).into());
+            return answer;
         }
         Some(Fault::Refuses(code)) => {
             logged.answer = (*code).into();

@@ -67,6 +67,8 @@ pub struct Crm {
     pub relations: BTreeSet<(u64, u64)>,
     /// Bytes of an upload that PHP takes; a greater one is dropped and nobody is told.
     pub upload_limit: usize,
+    /// No file part gets through: name and size of an upload are stored as if there were a file.
+    pub loses_files: bool,
     pub(super) rows: BTreeMap<String, BTreeMap<u64, Record>>,
     index: HashMap<(String, String), HashMap<String, BTreeSet<u64>>>,
     next: u64,
@@ -83,6 +85,7 @@ impl Default for Crm {
             files: BTreeMap::new(),
             relations: BTreeSet::new(),
             upload_limit: 2 << 20,
+            loses_files: false,
             rows: BTreeMap::new(),
             index: HashMap::new(),
             next: 100,
@@ -151,6 +154,14 @@ impl Crm {
             }
         }
         self.rows.entry(module.to_owned()).or_default().insert(record.number, record);
+    }
+
+    /// Takes a record out for good, past the recycle bin.
+    pub fn remove(&mut self, module: &str, number: u64) {
+        self.forget(module, number);
+        if let Some(rows) = self.rows.get_mut(module) {
+            rows.remove(&number);
+        }
     }
 
     fn forget(&mut self, module: &str, number: u64) {

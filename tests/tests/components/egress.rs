@@ -1,9 +1,15 @@
 //! What leaves the hub on a component's behalf: where to, in what form, and what is written down.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use cordboard::components::Exchange;
 use cordboard::components::contract::{Failure, Outcome};
 
+use tokio::net::{TcpListener, TcpStream};
+
 use crate::bench::{self, SECRET};
+use crate::misdeeds::beside;
 
 async fn asked(misdeed: &str, url: &str, allow: &[&str]) -> (Outcome, Vec<Exchange>) {
     let runtime = bench::runtime();
@@ -13,9 +19,13 @@ async fn asked(misdeed: &str, url: &str, allow: &[&str]) -> (Outcome, Vec<Exchan
     (outcome.unwrap(), exchanges)
 }
 
-/// The component hears the contract's word, people read the reason.
+/// The component hears the contract's word, people read the reason; other calls go on.
 async fn denied(misdeed: &str, url: &str, allow: &[&str], reason: &str) {
-    let (outcome, exchanges) = asked(misdeed, url, allow).await;
+    let runtime = bench::runtime();
+    let component = bench::load(&runtime, "misdeeds").await;
+    let it = bench::doing(&runtime, &component, misdeed, url, allow);
+    let (outcome, exchanges) = beside(&runtime, &component, async || bench::deliver(&it).await).await;
+    let outcome = outcome.unwrap();
     let Outcome::Failed(Failure::Rejected { why, .. }) = outcome else { panic!("{url}: {outcome:?}") };
     assert!(why.contains("HttpRequestDenied"), "{url}: {why}");
     let last = exchanges.last().unwrap();
@@ -44,6 +54,32 @@ async fn an_allowed_host_is_reached() {
 }
 
 #[tokio::test]
+async fn a_connection_serves_its_own_use_again_and_no_other() {
+    let server = bench::server().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (here, accepted) = (listener.local_addr().unwrap().to_string(), Arc::new(AtomicUsize::new(0)));
+    let counted = accepted.clone();
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::SeqCst);
+            let mut far = TcpStream::connect(server).await.unwrap();
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut near, &mut far).await });
+        }
+    });
+    let runtime = bench::runtime();
+    let component = bench::load(&runtime, "misdeeds").await;
+    let url = format!("http://{here}/");
+    let one = bench::doing(&runtime, &component, "request", &url, &[&here]);
+    for _ in 0..3 {
+        assert_eq!(bench::delivered(&one).await, "200 here");
+    }
+    assert_eq!(accepted.load(Ordering::SeqCst), 1, "three requests over one connection, each from a fresh instance");
+    let other = bench::doing(&runtime, &component, "request", &url, &[&here]);
+    assert_eq!(bench::delivered(&other).await, "200 here");
+    assert_eq!(accepted.load(Ordering::SeqCst), 2, "another use has its own");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_that_is_not_allowed_is_not_reached() {
     let server = bench::server().await;
     let port = server.port();
@@ -56,7 +92,7 @@ async fn a_host_that_is_not_allowed_is_not_reached() {
     denied("request", &format!("http://localhost:{port}/"), &["crm.example.com"], &reason).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_clouds_credentials_are_not_reached() {
     let reason = "169.254.169.254 is a link-local address and not allowed for this tenant; \
                   add \"169.254.169.254\" to `allow` if it is meant";
@@ -66,7 +102,7 @@ async fn a_clouds_credentials_are_not_reached() {
     denied("request", "http://metadata.friends.example/", &["*.friends.example"], reason).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_name_that_leads_to_this_machine_is_not_reached() {
     let port = bench::server().await.port();
     let reason = "`evil.example` leads to 127.0.0.1, which is this machine itself; \
@@ -76,7 +112,7 @@ async fn a_name_that_leads_to_this_machine_is_not_reached() {
     assert_eq!(said, "200 here");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redirect_is_checked_like_any_request() {
     let server = bench::server().await;
     let port = server.port();

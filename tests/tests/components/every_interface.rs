@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cordboard::components::contract::{
-    Ability, Action, Command, CommandOutcome, Failure, Grant, Input, Job, Outcome, Refusal, Request, Target,
+    Ability, Action, Command, CommandOutcome, Failure, Grant, Input, Job, Outcome, Refusal, Request, Sent, Target,
 };
 use cordboard::components::{Fault, Use};
 use cordboard::model::{Call, Instant, Item, Party, Phone};
@@ -30,7 +30,7 @@ fn request(path: &str, body: &str) -> Request {
 }
 
 fn job() -> Job {
-    Job { id: "sync-1".into(), kind: "sync".into(), parameters: "{}".into() }
+    Job { id: "sync-1".into(), kind: "sync".into(), parameters: "{}".into(), ..Job::default() }
 }
 
 #[tokio::test]
@@ -163,16 +163,31 @@ async fn commands() {
         let (it, command) = (it.clone(), command(name));
         async move { it.perform(command).await.0.unwrap() }
     };
-    assert_eq!(outcome("call.originate").await, Ok(CommandOutcome::Accepted(Some("call-of-1".into()))));
-    assert_eq!(outcome("message.send").await, Ok(CommandOutcome::Unknown("the answer was lost".into())));
-    assert_eq!(outcome("call.hangup").await, Ok(CommandOutcome::Done("{\"x\":1}".into())));
-    assert!(matches!(outcome("call.fly").await, Err(Failure::Rejected { code, .. }) if code == "unknown-command"));
+    let originated = outcome("call.originate").await;
+    assert_eq!(originated.result, Ok(CommandOutcome::Accepted(Some("call-of-1".into()))));
+    assert_eq!(originated.observations.iter().map(|seen| seen.id.as_str()).collect::<Vec<_>>(), ["1"]);
+    assert_eq!(outcome("message.send").await.result, Ok(CommandOutcome::Unknown("the answer was lost".into())));
+    assert_eq!(outcome("call.hangup").await.result, Ok(CommandOutcome::Done("{\"x\":1}".into())));
+    let unknown = outcome("call.fly").await;
+    assert!(matches!(unknown.result, Err(Failure::Rejected { code, .. }) if code == "unknown-command"));
+    assert_eq!(unknown.observations.len(), 1, "a refusal shows something too");
+}
+
+#[tokio::test]
+async fn setup() {
+    let it = echo().await;
+    let steps = it.lacking(Some("https://hub.example/v1/endpoints/acme/crm")).await.0.unwrap().unwrap();
+    assert_eq!((steps.len(), steps[0].says.as_str(), &steps[0].details), (1, "echo", &vec!["twice".to_owned()]));
+    assert_eq!(it.make(&steps[0]).await.0.unwrap().unwrap(), Some(steps[0].work.clone()));
+    let refused = it.lacking(None).await.0.unwrap();
+    assert!(matches!(refused, Err(Failure::Misconfigured { why }) if why == "no address"));
 }
 
 #[tokio::test]
 async fn endpoint() {
     let answer = echo().await.handle(request("/widget", "click")).await.0.unwrap();
-    assert_eq!((answer.response.status, answer.response.body.as_slice()), (200, b"click".as_slice()));
+    let Sent::Response(response) = &answer.sent else { panic!("{answer:?}") };
+    assert_eq!((response.status, response.body.as_slice()), (200, b"click".as_slice()));
     assert_eq!(answer.observations[0].id, "clicked");
     assert_eq!(answer.commands[0].name, "call.originate");
 }

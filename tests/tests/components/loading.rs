@@ -2,15 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+use cordboard::components::LoadError;
 use cordboard::components::contract::Ability;
-use cordboard::components::{Fault, LoadError};
 use cordboard_tests::built::component;
 use serde_json::json;
 
 use crate::bench;
 
 /// A component that exports `about` and `sink` by name; its start function does what `start` says.
-fn shaped(version: &str, start: &str) -> String {
+pub fn shaped(version: &str, start: &str) -> String {
     format!(
         r#"(component
             (core module $m
@@ -126,20 +126,23 @@ async fn what_wasmtime_compiled_is_not_run() {
 }
 
 #[tokio::test]
+async fn compiling_has_its_time() {
+    let runtime = bench::runtime_with(|options| {
+        options.cache = None;
+        options.compile_time = std::time::Duration::from_millis(1);
+    });
+    let error = runtime.load(&component("echo")).await.err().expect("it was waited for");
+    assert!(matches!(error, LoadError::Compile { .. }), "{error}");
+    assert!(error.to_string().ends_with("it takes longer than 0.001 s"), "{error}");
+}
+
+#[tokio::test]
 async fn a_huge_file_is_not_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("huge.wasm");
     std::fs::File::create(&path).unwrap().set_len(200 << 20).unwrap();
     let error = refused_file(&path).await;
     assert!(matches!(error, LoadError::Size { size: 200, limit: 64, .. }), "{error}");
-}
-
-#[tokio::test]
-async fn a_table_bomb_gets_no_more_than_its_share() {
-    let grow = "(loop $again (br_if $again (i32.ne (table.grow $t (ref.null func) (i32.const 10000)) (i32.const -1)))) unreachable";
-    let error = refused_text(&shaped("1.0.0", grow)).await;
-    let LoadError::Describe { fault: Fault::Table { limit: 100_000, .. }, .. } = &error else { panic!("{error}") };
-    assert!(error.to_string().contains("it may have 100000"), "{error}");
 }
 
 #[tokio::test]

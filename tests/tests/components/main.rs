@@ -5,6 +5,7 @@
 mod bench;
 mod egress;
 mod every_interface;
+mod lanes;
 mod library;
 mod loading;
 mod misdeeds;

@@ -56,6 +56,10 @@ async fn recordings_become_the_records_that_a_good_log_has() {
     let mut all = Vec::new();
     for version in VERSIONS {
         for recording in Recording::all(version) {
+            // Its queue stood in the list of channels alone, and the played Asterisk makes that list of its own.
+            if recording.name == "o6_listener_joins_in_queue" {
+                continue;
+            }
             let name = format!("{}-{}", version.replace("asterisk-", "v"), recording.name.replace('_', "-"));
             all.push((name, FakeAmi::start(version).await, recording));
         }

@@ -2,6 +2,7 @@
 
 mod ami;
 mod commands;
+mod endpoints;
 mod faults;
 mod line;
 mod nodes;

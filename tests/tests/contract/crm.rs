@@ -1,6 +1,6 @@
 //! What adapters export: sink, directory, grants, endpoint.
 
-use cordboard::components::contract::{Change, Failure, Outcome};
+use cordboard::components::contract::{Change, Failure, Outcome, Sent};
 use cordboard::model::{Call, Item, Kind, Numbering, Phone, Subject};
 use cordboard_tests::web::{Asked, Web};
 use serde_json::json;
@@ -122,8 +122,9 @@ async fn an_endpoint_answers_and_asks() {
     let bench = bench(json!({}), &[]).await;
     let (answer, _) = bench.used.handle(request("/call", Some("a=1"), "", "body")).await;
     let answer = answer.unwrap();
-    assert_eq!(answer.response.status, 200);
-    let body: serde_json::Value = serde_json::from_slice(&answer.response.body).unwrap();
+    let Sent::Response(response) = &answer.sent else { panic!("{answer:?}") };
+    assert_eq!(response.status, 200);
+    let body: serde_json::Value = serde_json::from_slice(&response.body).unwrap();
     assert_eq!(body, json!({ "method": "POST", "path": "/call", "query": "a=1", "body": "body" }));
     assert_eq!(answer.observations[0].id, "clicked");
     assert_eq!(answer.commands[0].name, "call.originate");

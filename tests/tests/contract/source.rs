@@ -95,7 +95,8 @@ async fn a_connection_is_a_state_machine() {
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_follow_their_cursor() {
     let bench = bench(json!({}), &[]).await;
-    let job = |kind: &str| Job { id: "all".to_owned(), kind: kind.to_owned(), parameters: "{}".to_owned() };
+    let job =
+        |kind: &str| Job { id: "all".to_owned(), kind: kind.to_owned(), parameters: "{}".to_owned(), ..Job::default() };
     let (mut cursor, mut names, mut pages) = (None, vec![], 0);
     loop {
         let (page, _) = bench.used.next(job("sync"), cursor).await;
@@ -122,7 +123,8 @@ async fn a_page_can_come_from_a_database_that_the_tenant_gives() {
     connection.execute(sqlx::raw_sql(rows)).await.unwrap();
     connection.close().await.unwrap();
     let address = DatabaseAddress { kind: DatabaseKind::Postgres, url: Secret::new(database.url()) };
-    let job = || Job { id: "1".to_owned(), kind: "cdr".to_owned(), parameters: "1795245638.10".to_owned() };
+    let job =
+        || Job { id: "1".to_owned(), kind: "cdr".to_owned(), parameters: "1795245638.10".to_owned(), ..Job::default() };
 
     let used = bench_with(json!({}), &[], [("cdr".to_owned(), address)].into()).await;
     let page = used.used.next(job(), None).await.0.unwrap().unwrap();
@@ -140,7 +142,7 @@ async fn commands_end_in_each_way() {
     let perform = async |name: &str| {
         let arguments = r#"{"text": "¡hola! 👋"}"#.to_owned();
         let command = Command { id: "1".to_owned(), name: name.to_owned(), agent: None, arguments };
-        bench.used.perform(command).await.0.unwrap()
+        bench.used.perform(command).await.0.unwrap().result
     };
     assert_eq!(perform("call.originate").await, Ok(CommandOutcome::Accepted(Some("call-1".to_owned()))));
     assert_eq!(perform("message.send").await, Ok(CommandOutcome::Done(r#"{"text": "¡hola! 👋"}"#.to_owned())));

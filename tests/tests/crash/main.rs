@@ -1,4 +1,5 @@
-//! The hub is killed again and again while PBXs post: what it has acknowledged is in the CRM, once, as it ended.
+//! The hub is killed again and again while PBXs post: what it has acknowledged it has kept, and the CRM has every call
+//! once, as all posts about it together tell it.
 //!
 //! `CORDBOARD_KILLS` says how often each hub is killed; `CORDBOARD_SEED` repeats a run's choices. Neither repeats the
 //! moments: those are the machine's.
@@ -6,13 +7,16 @@
 mod posters;
 mod seed;
 
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use cordboard_tests::database::Database;
 use cordboard_tests::hub::{Hub, Setup};
 use cordboard_tests::vtiger::FakeVtiger;
+use futures::StreamExt;
+use reqwest::Method;
 
-use posters::Posters;
+use posters::{Posted, Posters};
 use seed::Seed;
 
 /// Kills when nobody says how many.
@@ -65,25 +69,55 @@ async fn killed(store: &str, on: impl FnOnce(Setup) -> Setup) {
         "{store}: {} calls, {kills} kills in {seconds:.0} s, {} posts acknowledged, {} posts that got no answer or a \
          refusal and were sent again, {} creates, {} revisions, doubled={}, drained in {:.0} s",
         posted.calls.len(),
-        posted.acknowledged,
+        posted.acknowledged.len(),
         posted.again,
-        posted.calls.iter().map(|id| crm.faults().creates_of(id)).sum::<usize>(),
+        posted.calls.iter().map(|call| crm.faults().creates_of(&call.pbx.id)).sum::<usize>(),
         crm.faults().count("revise"),
         doubled.len(),
         drained.as_secs_f64(),
     );
     assert!(posted.calls.len() > kills, "there was load: {} calls", posted.calls.len());
+    kept(&hub, &posted).await;
     assert_eq!(doubled, Vec::<String>::new(), "created more than once; see {}", hub.log());
-    let mut standing = std::collections::HashMap::new();
+    agrees(&crm, &posted);
+}
+
+/// Every body that was acknowledged is kept under its number, as it was posted.
+async fn kept(hub: &Hub, posted: &Posted) {
+    let numbers: HashSet<u64> = posted.acknowledged.iter().map(|(number, _)| *number).collect();
+    assert_eq!(numbers.len(), posted.acknowledged.len(), "a number was given twice");
+    let looked = futures::stream::iter(&posted.acknowledged).for_each_concurrent(16, |(number, body)| async move {
+        let raw = hub.ask(Method::GET, &format!("/v1/intake/{number}?raw=true")).await;
+        assert_eq!(raw.status(), 200, "post {number} was acknowledged and is gone: {body}");
+        assert_eq!(raw.text().await.unwrap(), *body, "post {number} is not what was posted");
+    });
+    looked.await;
+}
+
+/// The CRM has every call once, as all of its posts together tell it, and nothing else.
+fn agrees(crm: &FakeVtiger, posted: &Posted) {
+    let mut standing = HashMap::new();
     for row in crm.records("PBXManager") {
         let id = row["sourceuuid"].clone();
         assert!(standing.insert(id.clone(), row).is_none(), "{id} stands in the CRM more than once");
     }
-    for id in &posted.calls {
+    for call in &posted.calls {
+        let id = &call.pbx.id;
         let row = standing.remove(id).unwrap_or_else(|| panic!("{id} was acknowledged and is not in the CRM"));
-        let recording = format!("https://pbx.example.test/rec/{id}.wav");
-        let is = [row["callstatus"].as_str(), row["totalduration"].as_str(), row["recordingurl"].as_str()];
-        assert_eq!(is, ["completed", "145", recording.as_str()], "{id} is not as it ended: {row:#?}");
+        let recording = call.pbx.recording();
+        for (field, value) in [
+            ("callstatus", "completed"),
+            ("direction", "inbound"),
+            ("customernumber", call.pbx.from.as_str()),
+            ("starttime", "2026-11-21 09:10:20"),
+            ("endtime", "2026-11-21 09:12:45"),
+            ("totalduration", "145"),
+            ("billduration", if call.in_parts { "130" } else { "0" }),
+            ("recordingurl", recording.as_str()),
+            ("user", "19x5"),
+        ] {
+            assert_eq!(row[field], value, "{field} of {id} is not as it ended: {row:#?}");
+        }
     }
     assert!(standing.is_empty(), "calls in the CRM that nobody posted: {standing:#?}");
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use cordboard_tests::hub::Hub;
 use cordboard_tests::pbx::{self, PbxCall};
 use cordboard_tests::vtiger::FakeVtiger;
+use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -18,13 +19,21 @@ const POSTERS: usize = 8;
 /// No new call is begun while the CRM is so many behind: the test is of kills, not of patience.
 const BEHIND: usize = 1500;
 
+/// A call that was posted to its end.
+#[derive(Debug)]
+pub struct Call {
+    pub pbx: PbxCall,
+    /// None of its posts repeats what another said.
+    pub in_parts: bool,
+}
+
 /// What was posted.
 #[derive(Debug, Default)]
 pub struct Posted {
     /// Calls all of whose posts were acknowledged: all that were begun.
-    pub calls: Vec<String>,
-    /// Posts that were acknowledged.
-    pub acknowledged: usize,
+    pub calls: Vec<Call>,
+    /// Bodies that were acknowledged, each with the number that the hub gave it.
+    pub acknowledged: Vec<(u64, String)>,
     /// Posts that had to be sent again.
     pub again: usize,
 }
@@ -60,7 +69,7 @@ impl Posters {
         let mut all = Posted::default();
         for one in self.tasks.join_all().await {
             all.calls.extend(one.calls);
-            all.acknowledged += one.acknowledged;
+            all.acknowledged.extend(one.acknowledged);
             all.again += one.again;
         }
         all
@@ -83,8 +92,9 @@ impl Poster {
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 continue;
             }
-            let call = PbxCall::number(self.begun.fetch_add(1, Ordering::Relaxed));
-            let mut posts = [call.ringing(), call.answered(), call.ended()];
+            let pbx = PbxCall::number(self.begun.fetch_add(1, Ordering::Relaxed));
+            let in_parts = self.seed.below(2) == 0;
+            let mut posts = if in_parts { pbx.in_parts() } else { [pbx.ringing(), pbx.answered(), pbx.ended()] };
             // Now and then they come in another order.
             if self.seed.below(4) == 0 {
                 let other = self.seed.below(3) as usize;
@@ -94,7 +104,7 @@ impl Poster {
                 self.post(post.to_string()).await;
                 tokio::time::sleep(Duration::from_millis(self.seed.below(20))).await;
             }
-            self.posted.calls.push(call.id);
+            self.posted.calls.push(Call { pbx, in_parts });
         }
         self.posted
     }
@@ -106,8 +116,12 @@ impl Poster {
             let request = self.http.post(&self.url).header("x-signature", &signature).body(body.clone());
             match request.send().await {
                 Ok(answer) if answer.status().is_success() => {
-                    self.posted.acknowledged += 1;
-                    return;
+                    // A head without its body is no acknowledgement: the hub was killed in between.
+                    if let Ok(said) = answer.json::<Value>().await {
+                        let number = said["intake"].as_u64().unwrap_or_else(|| panic!("no number: {said}"));
+                        self.posted.acknowledged.push((number, body));
+                        return;
+                    }
                 }
                 Ok(answer) => assert!(answer.status().is_server_error(), "a good post was refused: {answer:?}"),
                 Err(_) => {}

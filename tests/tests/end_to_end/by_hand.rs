@@ -35,6 +35,9 @@ async fn a_call_logged_by_hand_goes_the_way_of_all_others() {
     assert_eq!(row["customernumber"], "+34600112233", "{row:#?}");
     assert_eq!((row["direction"].as_str(), row["totalduration"].as_str()), ("outbound", "61"));
     assert_eq!(row["user"], "19x5");
+    let deliveries = world.hub.get("/v1/deliveries").await;
+    let said = "notes: left out, PBXManager has no field for them; name one in `fields.description`";
+    assert_eq!(deliveries["items"][0]["shortened"], json!([said]), "what the CRM has no place for is said");
 
     let wrong = log(json!({ "call": { "phase": "over" } })).await.unwrap();
     assert_eq!(wrong.status(), 422);

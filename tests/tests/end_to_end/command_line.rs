@@ -1,5 +1,9 @@
 //! The command line beside a running hub, and without one.
 
+use std::io::BufRead;
+use std::process::Stdio;
+use std::time::Duration;
+
 use cordboard_tests::hub::{Hub, Setup, components, program};
 use cordboard_tests::pbx::PbxCall;
 use cordboard_tests::vtiger::Fault;
@@ -63,6 +67,42 @@ async fn events_deliveries_and_tokens() {
     let others = hub.http.get(hub.url("/v1/deliveries")).bearer_auth(token.trim()).send().await.unwrap();
     assert_eq!(others.status(), 403, "an agent does not see deliveries");
     assert!(failed(hub, &["token", "--tenant", "acne"]).contains("acme"), "it says which there are");
+}
+
+#[tokio::test]
+async fn events_are_followed_as_they_happen() {
+    let world = World::start().await;
+    world.post(&PbxCall::number(0).ringing()).await;
+    let mut following = world.hub.command(&["events", "--follow", "--json"]).stdout(Stdio::piped()).spawn().unwrap();
+    let output = std::io::BufReader::new(following.stdout.take().unwrap());
+    let (sender, mut lines) = tokio::sync::mpsc::unbounded_channel();
+    std::thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+    // It is there as soon as it shows the first that comes after it.
+    let mut n = 1;
+    let first = loop {
+        world.post(&PbxCall::number(n).ringing()).await;
+        match tokio::time::timeout(Duration::from_millis(700), lines.recv()).await {
+            Ok(line) => break line.expect("it runs"),
+            Err(_) => n += 1,
+        }
+        assert!(n < 60, "it shows nothing");
+    };
+    let first: Value = serde_json::from_str(&first).unwrap();
+    assert!(first["seq"].as_u64() > Some(1), "by itself it shows what is still to come: {first}");
+    world.post(&PbxCall::number(n).ended()).await;
+    let last = async {
+        loop {
+            let line: Value = serde_json::from_str(&lines.recv().await.expect("it runs")).unwrap();
+            if line["type"] == "call.ended" {
+                return line;
+            }
+        }
+    };
+    let last = tokio::time::timeout(Duration::from_secs(10), last).await.expect("it goes on");
+    assert_eq!(last["subject"]["id"], format!("call-{n}"));
+    assert_eq!(following.try_wait().unwrap(), None, "until somebody ends it");
+    following.kill().unwrap();
+    following.wait().unwrap();
 }
 
 #[tokio::test]

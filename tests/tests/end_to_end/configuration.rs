@@ -29,22 +29,16 @@ async fn a_changed_file_is_in_force_at_once_and_a_broken_one_never() {
     said(&world, IN_FORCE, 1).await;
     world.post(&PbxCall::number(2).ended()).await;
 
-    for (n, broken) in [
-        before.replace("to = \"crm\"", "to = \"crn\""),
-        before.replace("event.type in", "event.tipe in"),
-        before.replace("{ env = \"ACME_VTIGER_KEY\" }", "{ env = \"NO_SUCH_VARIABLE\" }"),
-        "this is no TOML".to_owned(),
-    ]
-    .iter()
-    .enumerate()
-    {
-        write(&world, broken);
+    let wrong = broken().into_iter().map(|(good, bad, told)| (before.replacen(good, bad, 1), told));
+    for (n, (broken, told)) in wrong.chain([("this is no TOML".to_owned(), "acme.toml:1:")]).enumerate() {
+        assert_ne!(broken, before, "{told}");
+        write(&world, &broken);
         said(&world, WRONG, n + 1).await;
         let log = world.hub.log();
         let problem = log.rsplit(WRONG).next().unwrap();
         assert!(problem.contains("tenants/acme.toml:"), "file and line are told: {problem}");
+        assert!(problem.contains(told), "{told} is told: {problem}");
     }
-    assert!(world.hub.log().contains("crn"), "with the offending value");
     world.post(&PbxCall::number(3).ended()).await;
     assert_eq!(world.hub.get("/v1/deliveries").await["items"].as_array().unwrap().len(), 1, "the old routes stay");
 
@@ -73,6 +67,10 @@ async fn a_tenant_can_come_and_go() {
     assert_eq!(answer.status(), 404);
 }
 
+const ROUTED: &str = "when = \"event.type in ['call.ended', 'call.recorded']\"\n";
+const CIRCLE: &str =
+    "when = \"event.type in ['call.ended', 'call.recorded']\"\n[[routes]]\nfrom = \"crm\"\nto = \"crm\"\n";
+
 /// What is wrong, where it stands, and what is said of it.
 fn broken() -> Vec<(&'static str, &'static str, &'static str)> {
     vec![
@@ -83,6 +81,9 @@ fn broken() -> Vec<(&'static str, &'static str, &'static str)> {
         ("ACME_VTIGER_KEY", "NOWHERE_TO_BE_FOUND", "NOWHERE_TO_BE_FOUND"),
         ("component = \"vtiger\"", "component = \"vtigre\"", "vtiger"),
         ("username = \"hub\"", "usrname = \"hub\"", "usrname"),
+        ("settings = { secret", "settings = { unsigned = true, secret", "exclude each other"),
+        ("secret = { env = \"ACME_WEBHOOK_SECRET\" }", "zone = \"UTC\"", "nobody can prove who they are"),
+        (ROUTED, CIRCLE, "the routes go in a circle: `crm` to `crm`"),
     ]
 }
 
@@ -102,5 +103,25 @@ async fn a_hub_does_not_start_on_a_broken_configuration() {
             let line = said.split("acme.toml:").nth(1).and_then(|rest| rest.split(':').next()?.parse::<usize>().ok());
             assert!(line.is_some_and(|line| line.abs_diff(lines) <= 2), "{command} with {bad}, near {lines}: {said}");
         }
+    }
+}
+
+#[tokio::test]
+async fn an_unsigned_source_is_warned_of_at_every_start() {
+    let mut world = World::with(|mut setup| {
+        setup.tenant = setup.tenant.replace("secret = { env = \"ACME_WEBHOOK_SECRET\" }", "unsigned = true");
+        setup
+    })
+    .await;
+    let warned = |world: &World| world.hub.log().matches("requests are not signed: whoever reaches this").count();
+    let mut before = 0;
+    for start in 1..=2 {
+        assert!(warned(&world) > before, "start {start}: {}", world.hub.log());
+        let post = world.hub.http.post(world.hub.url("/v1/hooks/acme/pbx")).json(&PbxCall::number(start).ended());
+        assert_eq!(post.send().await.unwrap().status(), 200);
+        world.hub.kill();
+        before = warned(&world);
+        world.hub.launch();
+        world.hub.ready().await;
     }
 }

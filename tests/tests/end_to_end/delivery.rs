@@ -1,8 +1,11 @@
 //! Deliveries to a CRM that is down, slow, forgetful, or says no.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use cordboard_tests::database::Database;
+use cordboard_tests::hub::Hub;
 use cordboard_tests::mail::MailServer;
 use cordboard_tests::pbx::PbxCall;
 use cordboard_tests::vtiger::Fault;
@@ -10,7 +13,7 @@ use cordboard_tests::web::Web;
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::world::{EVERYTHING, World, routed, until};
+use crate::world::{EVERYTHING, World, delivery, outcomes, plain, routed, until};
 
 async fn down_and_up(world: World) {
     world.crm.faults().down(Fault::Page(502));
@@ -167,4 +170,70 @@ async fn a_wrong_access_key_pauses_the_lane_and_loses_nothing() {
     assert!(answer.status().is_success(), "{answer:?}");
     world.settled("done").await;
     assert_eq!(world.crm.faults().creates_of("call-1"), 1);
+}
+
+#[tokio::test]
+async fn what_fails_to_its_last_try_is_parked_and_a_person_is_told_once() {
+    let crm = Web::start(|_| (503, String::new())).await.unwrap();
+    let alerts = Web::start(|_| (200, String::new())).await.unwrap();
+    let mut setup = plain(&crm.url(""), "attempts = 2\nbreaker = { failures = 100, pause = \"1s\" }");
+    setup.hub.push_str(&format!("alerts = {{ webhook = \"{}\" }}\n", alerts.url("/alert")));
+    let hub = Hub::start(setup).await;
+    for n in 0..3 {
+        assert_eq!(hub.post(&PbxCall::number(n).ended()).await.unwrap().status(), 200);
+    }
+    for n in 0..3 {
+        let parked = delivery(&hub, &format!("call-{n}"), "parked").await;
+        let reason = parked["reason"].as_str().unwrap();
+        assert!(reason.starts_with("given up after 2 tries: ") && reason.contains("503"), "{reason}");
+        assert_eq!(outcomes(&hub, &parked).await, ["retryable", "retryable"]);
+    }
+    assert_eq!(crm.asked().len(), 6, "each was tried twice");
+    until("the alert", || !alerts.asked().is_empty()).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let alerts = alerts.asked();
+    assert_eq!(alerts.len(), 1, "the others are counted");
+    let alert = alerts[0].json();
+    assert_eq!((&alert["kind"], &alert["name"]), (&"parked".into(), &"crm".into()), "{alert}");
+    assert!(alert["why"].as_str().is_some_and(|why| why.starts_with("given up after 2 tries")), "{alert}");
+}
+
+#[tokio::test]
+async fn a_change_that_breaks_the_component_costs_its_neighbour_nothing() {
+    let refuses = Arc::new(AtomicBool::new(true));
+    let refusing = refuses.clone();
+    let answer = move |status| (status, String::new());
+    let crm = Web::start(move |_| answer(if refusing.load(Ordering::SeqCst) { 400 } else { 200 })).await.unwrap();
+    let hub = Hub::start(plain(&crm.url(""), "batch = 2\nconcurrency = 1\nattempts = 1")).await;
+    let crash = PbxCall { id: "CRASH".to_owned(), ..PbxCall::number(2) };
+    for call in [&PbxCall::number(1), &crash] {
+        assert_eq!(hub.post(&call.ended()).await.unwrap().status(), 200);
+        delivery(&hub, &call.id, "parked").await;
+    }
+    refuses.store(false, Ordering::SeqCst);
+    // Both become due in one moment, so they are claimed together and go into one call.
+    let retried = hub.ask(Method::POST, "/v1/deliveries/retry?sink=crm").await;
+    assert_eq!(retried.json::<Value>().await.unwrap()["retried"], 2);
+    let good = delivery(&hub, "call-1", "done").await;
+    let bad = delivery(&hub, "CRASH", "parked").await;
+    assert!(hub.log().contains("each change by itself now"), "they were in one call:\n{}", hub.log());
+    assert_eq!(outcomes(&hub, &good).await, ["rejected", "done"]);
+    assert_eq!(outcomes(&hub, &bad).await, ["fault", "fault"]);
+    let reason = bad["reason"].as_str().unwrap();
+    assert!(reason.starts_with("given up after 1 tries: the component crashed"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_hub_that_starts_again_does_not_log_in_again() {
+    let mut world = World::start().await;
+    world.post(&PbxCall::number(1).ended()).await;
+    world.settled("done").await;
+    let logins = world.crm.logins();
+    assert_eq!(logins, 1);
+    world.hub.stop().await;
+    world.hub.launch();
+    world.hub.ready().await;
+    world.post(&PbxCall::number(2).ended()).await;
+    world.hub.until("the second call in the CRM", || async { world.call("call-2").is_some() }).await;
+    assert_eq!(world.crm.logins(), logins, "the stored session serves on");
 }

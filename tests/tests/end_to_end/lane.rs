@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use cordboard_tests::hub::Setup;
+use cordboard_tests::hub::{Hub, Setup};
 use cordboard_tests::pbx::PbxCall;
+use cordboard_tests::vtiger::Fault;
+use cordboard_tests::web::Web;
 
-use crate::world::{World, routed, until};
+use crate::world::{World, delivery, outcomes, plain, routed, until};
 
 const RINGING: &str = "[[routes]]\nfrom = \"pbx\"\nto = \"crm\"\nwhile = \"call.phase == 'ringing'\"\n";
 
@@ -25,6 +27,41 @@ async fn a_lane_is_no_faster_than_its_rate() {
     let took = begun.elapsed();
     assert!(took >= Duration::from_millis(2900), "two at once, then two in a second: eight calls in {took:?}");
     world.settled("done").await;
+    assert_eq!(world.crm.faults().doubled(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_lane_has_no_more_calls_under_way_than_its_concurrency() {
+    let crm = Web::start(|_| (200, String::new())).await.unwrap();
+    crm.takes(Duration::from_millis(200));
+    let hub = Hub::start(plain(&crm.url(""), "batch = 1\nconcurrency = 3")).await;
+    for n in 0..12 {
+        assert_eq!(hub.post(&PbxCall::number(n).ended()).await.unwrap().status(), 200);
+    }
+    until("all calls in the CRM", || crm.asked().len() >= 12).await;
+    assert_eq!(crm.most_at_once(), 3, "as many as it may, and never more");
+}
+
+#[tokio::test]
+async fn a_lane_waits_as_long_as_the_crm_asks_and_spends_no_try() {
+    let world = World::with(|setup| sink(setup, "attempts = 1")).await;
+    world.crm.faults().next("create", Fault::TooMany(2));
+    let begun = Instant::now();
+    world.post(&PbxCall::number(1).ended()).await;
+    world
+        .hub
+        .until("the lane waits", || async {
+            world.hub.get("/v1/lanes").await.to_string().contains("the outside system asks for less")
+        })
+        .await;
+    let asked = world.crm.faults().requests();
+    world.post(&PbxCall::number(2).ended()).await;
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    assert_eq!(world.crm.faults().requests(), asked, "nothing is asked meanwhile, not even for another call");
+    let done = delivery(&world.hub, "call-1", "done").await;
+    assert!(begun.elapsed() >= Duration::from_secs(2), "it waited {:?}", begun.elapsed());
+    assert_eq!(outcomes(&world.hub, &done).await, ["rate-limited", "done"]);
+    delivery(&world.hub, "call-2", "done").await;
     assert_eq!(world.crm.faults().doubled(), Vec::<String>::new());
 }
 

@@ -1,4 +1,6 @@
-//! A recording on its way into a CRM: by a link that opens it there.
+//! A recording on its way into a CRM: by a link that opens it there, or as a file.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::http::StatusCode;
 use cordboard_tests::pbx::PbxCall;
@@ -112,4 +114,41 @@ async fn what_the_pbx_has_deleted_is_heard_from_its_copy() {
     world.hub.until("the copy", || async { copied() }).await;
     std::fs::remove_file(&file).unwrap();
     assert_eq!(opened(&world, &url).await, (StatusCode::OK, b"RIFF....WAVEfmt to be kept".to_vec()));
+}
+
+#[tokio::test]
+async fn a_file_is_fetched_from_the_pbx_and_hangs_on_the_person() {
+    // Away at first, as a PBX that is still writing may be.
+    let asked = AtomicUsize::new(0);
+    let pbx = Web::start(move |_| match asked.fetch_add(1, Ordering::Relaxed) {
+        0 | 1 => (503, String::new()),
+        _ => (200, "RIFF....WAVEfmt of call 1".to_owned()),
+    })
+    .await
+    .unwrap();
+    let world = World::with(|mut setup| {
+        let more = format!("recording = \"document\", recordings_url = \"{}\", username", pbx.url(""));
+        setup.tenant = setup.tenant.replacen("username", &more, 1);
+        setup.tenant = setup.tenant.replacen("allow = [", &format!("allow = [\"{}\", ", pbx.address), 1);
+        setup
+    })
+    .await;
+    let contact = world.crm.world().add("Contacts", 5, &[("lastname", "Ortega"), ("mobile", "600 00 00 01")]);
+    let mut ended = PbxCall::number(1).ended();
+    ended["recording_url"] = pbx.url("/rec/call-1.wav").into();
+    world.post(&ended).await;
+    world.hub.until("the file in the CRM", || async { world.crm.count("Documents") == 1 }).await;
+    world.settled("done").await;
+    assert_eq!(pbx.asked().len(), 3, "it is asked for until it is there, and once");
+    let document = world.crm.records("Documents").remove(0);
+    assert_eq!((document["filename"].as_str(), document["assigned_user_id"].as_str()), ("call-1.wav", "19x5"));
+    let number = |id: &str| id.split_once('x').unwrap().1.parse::<u64>().unwrap();
+    {
+        let crm = world.crm.world();
+        assert!(crm.relations.contains(&(number(&contact), number(&document["id"]))));
+        let files: Vec<_> = crm.files.values().map(|file| file.bytes.as_slice()).collect();
+        assert_eq!(files, [b"RIFF....WAVEfmt of call 1"]);
+    }
+    assert_eq!(world.hub.get("/v1/deliveries").await["items"][0]["shortened"], serde_json::json!([]));
+    assert_eq!(world.crm.faults().creates_of("call-1"), 1);
 }

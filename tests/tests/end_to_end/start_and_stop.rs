@@ -1,13 +1,18 @@
 //! Starting beside somebody else, and stopping with work under way.
 
 use std::io::Read;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use cordboard_tests::database::Database;
 use cordboard_tests::hub::{Hub, Setup};
 use cordboard_tests::live::Live;
 use cordboard_tests::pbx::PbxCall;
-use cordboard_tests::vtiger::FakeVtiger;
+use cordboard_tests::proxy::Proxy;
+use cordboard_tests::vtiger::{FakeVtiger, Fault};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 
 use crate::world::{World, until};
 
@@ -55,6 +60,31 @@ async fn no_database_is_said() {
     assert!(!said.contains("hush"), "no password is told: {said}");
 }
 
+/// Stops the hub: in time, and as one that was told to.
+async fn stops(hub: &mut Hub) {
+    let (took, code) = hub.stop().await;
+    assert!(took < Duration::from_secs(10), "it took {took:?}:\n{}", hub.log());
+    assert_eq!(code, Some(0), "{}", hub.log());
+}
+
+/// A subscriber, and with what its socket is closed.
+async fn told(hub: &Hub) -> JoinHandle<(u16, String)> {
+    let mut live = Live::open(hub, "", &hub.token("supervisor", "eva")).await;
+    tokio::spawn(async move { live.close().await })
+}
+
+/// A webhook whose body comes a byte at a time and never ends.
+async fn drips(hub: &Hub) -> JoinHandle<()> {
+    let mut stream = TcpStream::connect(hub.address()).await.unwrap();
+    let head = "POST /v1/hooks/acme/pbx HTTP/1.1\r\nhost: hub\r\ncontent-length: 100000\r\n\r\n{";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    tokio::spawn(async move {
+        while stream.write_all(b" ").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    })
+}
+
 #[tokio::test]
 async fn stopping_with_work_under_way_takes_no_longer_than_ten_seconds() {
     let mut world = World::start().await;
@@ -63,12 +93,9 @@ async fn stopping_with_work_under_way_takes_no_longer_than_ten_seconds() {
         world.post(&PbxCall::number(n).ended()).await;
     }
     until("deliveries under way", || world.crm.faults().requests() > 6).await;
-    let mut live = Live::open(&world.hub, "", &world.hub.token("supervisor", "eva")).await;
-    let (took, code) = world.hub.stop().await;
-    assert!(took < Duration::from_secs(10), "it took {took:?}");
-    assert_eq!(code, Some(0), "{}", world.hub.log());
-    let closed = tokio::spawn(async move { live.next().await }).await;
-    assert!(closed.is_err(), "the subscriber was told");
+    let told = told(&world.hub).await;
+    stops(&mut world.hub).await;
+    assert_eq!(told.await.unwrap().0, 1001, "the subscriber was told");
     assert!(world.crm.count("PBXManager") < 20, "there was work left");
 
     world.crm.faults().latency(Duration::ZERO);
@@ -80,15 +107,18 @@ async fn stopping_with_work_under_way_takes_no_longer_than_ten_seconds() {
 }
 
 #[tokio::test]
-async fn stopping_beside_a_crm_that_hangs_takes_no_longer_than_ten_seconds() {
+async fn stopping_beside_all_that_hangs_takes_no_longer_than_ten_seconds() {
     let crm = FakeVtiger::start().await.unwrap();
     let mut hub = Hub::start(Setup::vtiger(&crm.url())).await;
-    crm.faults().next("create", cordboard_tests::vtiger::Fault::Hangs);
+    crm.faults().next("create", Fault::Hangs);
     assert_eq!(hub.post(&PbxCall::number(1).ended()).await.unwrap().status(), 200);
     until("the create that hangs", || crm.count("PBXManager") == 1).await;
-    let (took, code) = hub.stop().await;
-    assert!(took < Duration::from_secs(10), "it took {took:?}");
-    assert_eq!(code, Some(0), "{}", hub.log());
+    let (dripping, told) = (drips(&hub).await, told(&hub).await);
+    stops(&mut hub).await;
+    let (code, reason) = told.await.unwrap();
+    assert_eq!(code, 1001, "the subscriber was told: {reason}");
+    assert!(reason.contains("resume with since="), "{reason}");
+    dripping.abort();
     hub.launch();
     hub.ready().await;
     hub.until("the delivery is done", || async {
@@ -96,4 +126,34 @@ async fn stopping_beside_a_crm_that_hangs_takes_no_longer_than_ten_seconds() {
     })
     .await;
     assert_eq!(crm.faults().creates_of("call-1"), 1);
+}
+
+#[tokio::test]
+async fn stopping_while_the_store_is_silent_takes_no_longer_than_ten_seconds() {
+    let Some(database) = Database::create().await else { return };
+    let wire = Proxy::start(database.address()).await.unwrap();
+    let mut hub = Hub::start(Setup::vtiger("http://127.0.0.1:9").on(&database.url_through(wire.port()))).await;
+    assert_eq!(hub.post(&PbxCall::number(1).ringing()).await.unwrap().status(), 200);
+    wire.freeze();
+    let (http, url, body) = (hub.http.clone(), hub.url("/v1/hooks/acme/pbx"), PbxCall::number(1).ended().to_string());
+    let signature = cordboard_tests::pbx::signature(cordboard_tests::pbx::SECRET, body.as_bytes());
+    let posted = tokio::spawn(http.post(url).header("x-signature", signature).body(body).send());
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    stops(&mut hub).await;
+    let answer = posted.await.unwrap();
+    assert!(!answer.is_ok_and(|answer| answer.status().is_success()), "what is not committed is not acknowledged");
+}
+
+/// A tenant's file that nobody can read to its end stands for a disk that does not answer.
+#[tokio::test]
+async fn stopping_while_a_disk_is_silent_takes_no_longer_than_ten_seconds() {
+    let mut world = World::start().await;
+    let made = Command::new("mkfifo").arg(world.hub.folder().join("tenants/silent.toml")).status();
+    assert!(made.is_ok_and(|made| made.success()));
+    let signalled = Command::new("kill").args(["-HUP", &world.hub.pid().to_string()]).status();
+    assert!(signalled.is_ok_and(|signalled| signalled.success()));
+    // By now it has been read twice: as a change that was seen, and by the signal.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    world.post(&PbxCall::number(1).ended()).await;
+    stops(&mut world.hub).await;
 }

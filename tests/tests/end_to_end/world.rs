@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use cordboard_tests::database::Database;
 use cordboard_tests::hub::{Hub, Setup};
+use cordboard_tests::pbx;
 use cordboard_tests::vtiger::FakeVtiger;
 use serde_json::Value;
 
@@ -78,6 +79,50 @@ pub fn routed(mut setup: Setup, routes: &str) -> Setup {
     setup.tenant.truncate(at);
     setup.tenant.push_str(routes);
     setup
+}
+
+/// Signed webhooks into a sink that puts each record to `url`/id when its call has ended; `keys` stand in the sink's table.
+pub fn plain(url: &str, keys: &str) -> Setup {
+    let tenant = format!(
+        r#"
+region = "ES"
+
+[sources.pbx]
+component = "pbx-webhook"
+settings = {{ secret = {{ env = "ACME_WEBHOOK_SECRET" }} }}
+
+[sinks.crm]
+component = "everything"
+allow = ["127.0.0.1"]
+backoff = {{ first = "50ms", ceiling = "200ms" }}
+{keys}
+settings = {{ url = "{url}" }}
+
+[[routes]]
+from = "pbx"
+to = "crm"
+when = "event.type == 'call.ended'"
+"#
+    );
+    let environment = vec![("ACME_WEBHOOK_SECRET".to_owned(), pbx::SECRET.to_owned())];
+    Setup { environment, ..Setup::of(&["pbx-webhook", "everything"], tenant) }
+}
+
+/// What each try of a delivery came to, the first one first.
+pub async fn outcomes(hub: &Hub, delivery: &Value) -> Vec<String> {
+    let whole = hub.get(&format!("/v1/deliveries/{}", delivery["id"])).await;
+    let tries = whole["tries"].as_array().into_iter().flatten().rev();
+    tries.map(|one| one["outcome"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+/// The delivery of a call, once it stands so.
+pub async fn delivery(hub: &Hub, call: &str, state: &str) -> Value {
+    let find = async || {
+        let page = hub.get(&format!("/v1/deliveries?state={state}&limit=500")).await;
+        page["items"].as_array()?.iter().find(|item| item["subject"]["id"] == call).cloned()
+    };
+    hub.until(&format!("the delivery of {call} is {state}"), || async { find().await.is_some() }).await;
+    find().await.unwrap()
 }
 
 /// Everything that happens to a call goes to the CRM.

@@ -1,6 +1,7 @@
 //! Something asked of a source, and how it ended.
 
-use crate::model::Agent;
+use super::Failure;
+use crate::model::{Agent, Observation};
 
 /// Something asked of a source: place a call, send a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +14,15 @@ pub struct Command {
     pub agent: Option<Agent>,
     /// A JSON object.
     pub arguments: String,
+}
+
+/// What came of a command.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Performed {
+    /// How it ended.
+    pub result: Result<CommandOutcome, Failure>,
+    /// What it showed.
+    pub observations: Vec<Observation>,
 }
 
 /// How a command ended, when it did not fail.

@@ -50,13 +50,15 @@ pub enum Ability {
     Directory,
     /// Logs in.
     Grants,
+    /// Makes what the outside system needs beforehand.
+    Setup,
     /// Is called by the outside system.
     Endpoint,
 }
 
 impl Ability {
     /// All of them.
-    pub const ALL: [Ability; 8] = [
+    pub const ALL: [Ability; 9] = [
         Ability::Webhook,
         Ability::Connection,
         Ability::Pull,
@@ -64,6 +66,7 @@ impl Ability {
         Ability::Sink,
         Ability::Directory,
         Ability::Grants,
+        Ability::Setup,
         Ability::Endpoint,
     ];
 
@@ -77,6 +80,7 @@ impl Ability {
             Ability::Sink => "sink",
             Ability::Directory => "directory",
             Ability::Grants => "grants",
+            Ability::Setup => "setup",
             Ability::Endpoint => "endpoint",
         }
     }
@@ -90,7 +94,7 @@ impl fmt::Display for Ability {
 
 /// What a component can do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Abilities(u8);
+pub struct Abilities(u16);
 
 impl Abilities {
     /// Whether it can do this.

@@ -1,8 +1,8 @@
-//! What a webhook source or an endpoint makes of a request.
+//! What a webhook source makes of a request.
 
 use std::fmt;
 
-use super::{Command, Job, Response};
+use super::{Job, Response};
 use crate::model::Observation;
 
 /// A request that was taken.
@@ -46,15 +46,4 @@ impl fmt::Display for Refusal {
             }
         }
     }
-}
-
-/// What an endpoint answers.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Answer {
-    /// Sent back to whoever asked.
-    pub response: Response,
-    /// What the request reports.
-    pub observations: Vec<Observation>,
-    /// Carried out after the commit.
-    pub commands: Vec<Command>,
 }

@@ -3,17 +3,18 @@
 use std::time::Duration;
 
 use super::bindings::cordboard::hub::records as wr;
+use super::bindings::exports::cordboard::hub::setup as ws;
 use super::inward::{Invalid, Inward};
 use super::live::{Live, SessionState};
 use super::outward::Outward;
 use crate::components::contract::{
-    Ability, Accepted, Action, Answer, CommandOutcome, Descriptor, Failure, Grant, Match, Outcome, Page, Rate, Refusal,
-    Target,
+    Ability, Accepted, Action, Answer, Descriptor, Failure, Grant, Job, Match, Outcome, Page, Performed, Rate, Refusal,
+    Step, Target,
 };
 use crate::components::fault::Fault;
 use crate::components::question::{
-    Check, Deliver, Describe, Find, Handle, Happened, Issue, Next, Open, Perform, Question, Receive,
-    SessionState as AnySession, Where,
+    Begin, Check, Deliver, Describe, Find, Handle, Happened, Issue, Lacking, Make, Next, Open, Perform, Question,
+    Receive, SessionState as AnySession, Where,
 };
 use crate::model::{Numbering, Observation};
 
@@ -121,6 +122,15 @@ impl Question for Issue {
     }
 }
 
+impl Question for Begin {
+    const ABILITY: Option<Ability> = Some(Ability::Pull);
+    type Reply = Vec<Job>;
+
+    async fn ask_v1(self, live: &mut Live) -> wasmtime::Result<Vec<Job>> {
+        Ok(live.pull()?.call_begin(&mut live.store).await?.inward().map_err(Fault::from)?)
+    }
+}
+
 impl Question for Next {
     const ABILITY: Option<Ability> = Some(Ability::Pull);
     type Reply = Result<Page, Failure>;
@@ -142,12 +152,37 @@ impl Question for Next {
 
 impl Question for Perform {
     const ABILITY: Option<Ability> = Some(Ability::Commands);
-    type Reply = Result<CommandOutcome, Failure>;
+    type Reply = Performed;
+
+    async fn ask_v1(self, live: &mut Live) -> wasmtime::Result<Performed> {
+        let command = self.0.outward(&Numbering::default());
+        let performed = live.commands()?.call_perform(&mut live.store, &command).await?;
+        Ok(Performed {
+            result: performed.result.map(Into::into).map_err(Into::into),
+            observations: understood(live, performed.observations),
+        })
+    }
+}
+
+impl Question for Lacking<'_> {
+    const ABILITY: Option<Ability> = Some(Ability::Setup);
+    type Reply = Result<Vec<Step>, Failure>;
 
     async fn ask_v1(self, live: &mut Live) -> wasmtime::Result<Self::Reply> {
-        let command = self.0.outward(&Numbering::default());
-        let outcome = live.commands()?.call_perform(&mut live.store, &command).await?;
-        Ok(outcome.map(Into::into).map_err(Into::into))
+        let steps = live.setup()?.call_plan(&mut live.store, self.0).await?;
+        let step = |it: ws::Step| Step { says: it.says, details: it.details, work: it.work };
+        Ok(steps.map(|steps| steps.into_iter().map(step).collect()).map_err(Into::into))
+    }
+}
+
+impl Question for Make<'_> {
+    const ABILITY: Option<Ability> = Some(Ability::Setup);
+    type Reply = Result<Option<String>, Failure>;
+
+    async fn ask_v1(self, live: &mut Live) -> wasmtime::Result<Self::Reply> {
+        let Step { says, details, work } = self.0.clone();
+        let step = ws::Step { says, details, work };
+        Ok(live.setup()?.call_make(&mut live.store, &step).await?.map_err(Into::into))
     }
 }
 
@@ -159,7 +194,7 @@ impl Question for Handle {
         let request = self.0.outward(&Numbering::default());
         let answer = live.endpoint()?.call_handle(&mut live.store, &request).await?;
         Ok(Answer {
-            response: answer.response.inward().map_err(Fault::from)?,
+            sent: answer.sent.inward().map_err(Fault::from)?,
             observations: understood(live, answer.observations),
             commands: answer.commands.inward().map_err(Fault::from)?,
         })

@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::bindings::cordboard::hub::{records as wr, vocabulary as wt};
 use super::bindings::exports::cordboard::hub as exported;
 use crate::components::contract::{self, Failure};
-use crate::model::{Instant, Item, Observation, Phone, Trust, call, contact, conversation, message, party, session};
+use crate::model::{
+    Instant, Item, Kind, Observation, Phone, Trust, call, contact, conversation, message, party, session,
+};
 
 /// What breaks the contract, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,6 +122,22 @@ enums! {
     wr::MessageStatus => message::MessageStatus { Queued, Sent, Failed, Delivered, Read, Played }
     wr::Origin => message::Origin { Historic, Live }
     wr::Trust => Trust { Inferred, Reported, Settled }
+    wt::Kind => Kind { Call, Message, Contact, Conversation, Session }
+}
+
+/// How many were new is for the hub to say.
+impl Inward<contract::Progress> for exported::pull::Progress {
+    fn inward(self) -> Result<contract::Progress, Invalid> {
+        Ok(contract::Progress {
+            stage: self.stage.inward().map_err(|invalid: Invalid| invalid.within("stage"))?,
+            rows: self.rows.inward()?,
+            processed: self.processed,
+            total: self.total,
+            created: 0,
+            updated: 0,
+            errors: self.errors,
+        })
+    }
 }
 
 /// A component says only what it saw; the forms of a number are worked out here.
@@ -178,10 +196,9 @@ records! {
     wr::Session => session::Session { state, reason, name, number, since, pairing, attributes }
     wr::Pairing => session::Pairing { code, expires_at }
     exported::directory::Match => contract::Match { external_id, kind, name, url, owner, attributes }
-    wt::Job => contract::Job { id, kind, parameters }
+    wt::Job => contract::Job { id, kind, parameters, session, anew }
     wt::Command => contract::Command { id, name, agent, arguments }
     wt::Grant => contract::Grant { token, expires_at, attributes }
-    exported::pull::Progress => contract::Progress { stage, processed, total, errors }
 }
 
 impl Inward<Item> for wr::Item {
@@ -263,15 +280,21 @@ impl Inward<contract::Response> for wt::Response {
         if !(200..=599).contains(&self.status) {
             return Err(Invalid::new("response.status", format!("{} is not between 200 and 599", self.status)));
         }
-        for (name, value) in &self.headers {
-            let sound =
-                http::HeaderName::from_bytes(name.as_bytes()).is_ok() && http::HeaderValue::from_bytes(value).is_ok();
-            if !sound {
-                return Err(Invalid::new("response.headers", format!("`{}` is no header", name.escape_debug())));
-            }
-        }
-        Ok(contract::Response { status: self.status, headers: self.headers, body: self.body })
+        let headers = headers(self.headers, "response.headers")?;
+        Ok(contract::Response { status: self.status, headers, body: self.body })
     }
+}
+
+/// Headers that can be sent.
+fn headers(headers: contract::Headers, field: &str) -> Result<contract::Headers, Invalid> {
+    for (name, value) in &headers {
+        let sound =
+            http::HeaderName::from_bytes(name.as_bytes()).is_ok() && http::HeaderValue::from_bytes(value).is_ok();
+        if !sound {
+            return Err(Invalid::new(field, format!("`{}` is no header", name.escape_debug())));
+        }
+    }
+    Ok(headers)
 }
 
 impl From<exported::webhook::Refusal> for contract::Refusal {
@@ -286,6 +309,9 @@ impl From<exported::webhook::Refusal> for contract::Refusal {
         }
     }
 }
+
+/// Nobody sits at more desks.
+const DESKS: usize = 16;
 
 /// What an adapter is to remember is small.
 const MEMO: usize = 4 << 10;
@@ -329,6 +355,34 @@ impl Inward<contract::Action> for exported::connection::Action {
             Action::Start(job) => contract::Action::Start(job.inward()?),
             Action::Status(text) => contract::Action::Status(text),
             Action::Other((name, text)) => contract::Action::Other(name, text),
+        })
+    }
+}
+
+impl Inward<contract::Sent> for exported::endpoint::Sent {
+    fn inward(self) -> Result<contract::Sent, Invalid> {
+        use exported::endpoint::Sent;
+        Ok(match self {
+            Sent::Response(response) => contract::Sent::Response(response.inward()?),
+            Sent::Sound(sound) => contract::Sent::Sound(contract::Sound {
+                source: sound.source,
+                call: sound.call,
+                recording: sound.recording,
+                began: sound.began.inward().map_err(|invalid: Invalid| invalid.within("sound.began"))?,
+                format: sound.format,
+                headers: headers(sound.headers, "sound.headers")?,
+                missing: sound.missing.inward().map_err(|invalid: Invalid| invalid.within("sound.missing"))?,
+            }),
+            Sent::Wait(wait) if wait.desks.len() > DESKS => {
+                let why = format!("{} desks; {DESKS} are waited for at most", wait.desks.len());
+                return Err(Invalid::new("wait.desks", why));
+            }
+            Sent::Wait(wait) => contract::Sent::Wait(contract::Wait {
+                desks: wait.desks,
+                until: wait.until.inward().map_err(|invalid: Invalid| invalid.within("wait.until"))?,
+                otherwise: wait.otherwise.inward().map_err(|invalid: Invalid| invalid.within("wait.otherwise"))?,
+            }),
+            Sent::Other((name, _)) => contract::Sent::Other(name),
         })
     }
 }

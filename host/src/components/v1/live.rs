@@ -19,6 +19,7 @@ pub struct Ready {
     sink: Option<exported::sink::GuestIndices>,
     directory: Option<exported::directory::GuestIndices>,
     grants: Option<exported::grants::GuestIndices>,
+    setup: Option<exported::setup::GuestIndices>,
     endpoint: Option<exported::endpoint::GuestIndices>,
 }
 
@@ -40,6 +41,7 @@ pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     super::host::link(&mut linker)?;
+    super::ledger::link(&mut linker)?;
     Ok(linker)
 }
 
@@ -60,6 +62,7 @@ impl Ready {
             sink: find!(sink, Sink),
             directory: find!(directory, Directory),
             grants: find!(grants, Grants),
+            setup: find!(setup, Setup),
             endpoint: find!(endpoint, Endpoint),
             pre,
         })
@@ -94,6 +97,7 @@ impl Live {
     guest!(sink);
     guest!(directory);
     guest!(grants);
+    guest!(setup);
     guest!(endpoint);
 
     /// Instances of webhooks are kept, and so is what was found in them.

@@ -6,6 +6,7 @@ mod bindings;
 mod calls;
 mod host;
 mod inward;
+mod ledger;
 mod live;
 mod outward;
 

@@ -124,7 +124,7 @@ records! {
     conversation::LastMessage => wr::LastMessage { id, preview, at, outgoing }
     session::Session => wr::Session { state, reason, name, number, since, pairing, attributes }
     session::Pairing => wr::Pairing { code, expires_at }
-    contract::Job => wt::Job { id, kind, parameters }
+    contract::Job => wt::Job { id, kind, parameters, session, anew }
     contract::Command => wt::Command { id, name, agent, arguments }
     contract::Grant => wt::Grant { token, expires_at, attributes }
     contract::Joined => exported::sink::Joined { id, external_id }

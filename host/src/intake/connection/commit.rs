@@ -168,6 +168,7 @@ async fn commit(store: &Store, mut reports: Vec<Report>, tally: &Tally) {
     let Some(last) = reports.last() else { return };
     let entry = last.entry.clone();
     let received_at = last.received_at;
+    entry.hearing.heard(received_at);
     let observations: Vec<Observation> =
         reports.iter_mut().flat_map(|report| std::mem::take(&mut report.observations)).collect();
     let jobs: Vec<Job> = reports.iter_mut().flat_map(|report| std::mem::take(&mut report.jobs)).collect();

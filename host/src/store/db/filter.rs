@@ -56,3 +56,19 @@ pub(in crate::store) fn anywhere(text: &str) -> String {
     pattern.push('%');
     pattern
 }
+
+/// What a column is compared with to be one of these texts, the value standing at this place among the arguments.
+pub(in crate::store) fn among(
+    is_postgres: bool,
+    place: usize,
+    texts: impl IntoIterator<Item = String>,
+) -> (String, Value) {
+    let texts = texts.into_iter();
+    match is_postgres {
+        true => (format!("= any(${place}::text[])"), Value::Texts(texts.map(Some).collect())),
+        false => {
+            let texts = serde_json::Value::from_iter(texts).to_string();
+            (format!("in (select value from json_each(${place}))"), Value::from(texts))
+        }
+    }
+}

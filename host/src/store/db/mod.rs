@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sqlx::{AssertSqlSafe, PgPool, PgTransaction, SqlitePool, SqliteTransaction};
 
 use super::error::StoreError;
-pub(super) use filter::{Filter, anywhere};
+pub(super) use filter::{Filter, among, anywhere};
 pub(super) use rows::Rows;
 pub(super) use script::Script;
 pub(super) use value::{Row, Value, args};

@@ -10,6 +10,7 @@ use crate::model::event::{About, Shown};
 use crate::model::type_of;
 use crate::model::{AtDesks, Event, Instant, Item, Kind, Merged, Subject};
 use crate::store::error::StoreError;
+use crate::store::feed::Code;
 use crate::store::intake::Committed;
 use crate::store::routes::Want;
 
@@ -105,6 +106,8 @@ pub(in crate::store) struct Plan<'a> {
     pub wants: Vec<WantRow>,
     /// (winner, loser), in order.
     pub joins: Vec<(usize, usize)>,
+    /// Codes that are to be told.
+    pub codes: Vec<Code>,
     /// One for each intake, in order.
     pub committed: Vec<Committed>,
     pub counter: Counter,
@@ -235,8 +238,26 @@ impl<'a> Merge<'a> {
                 Some(event) => committed.events.push(event),
                 None => committed.duplicates += 1,
             }
+            self.tell(prepared, sighting, at);
         }
         Ok(committed)
+    }
+
+    /// A code that still is of use: the session is not connected, and the code is good.
+    fn tell(&mut self, prepared: &Prepared, sighting: &Sighting, at: usize) {
+        let Some(pairing) = sighting.pairing.as_ref().filter(|it| it.expires_at > prepared.intake.received_at) else {
+            return;
+        };
+        let entry = &self.plan.entries[at];
+        let Item::Session(session) = entry.merged.view() else { return };
+        if session.state.as_deref() != Some("connected") {
+            self.plan.codes.push(Code {
+                tenant: entry.tenant.to_owned(),
+                source: entry.subject.source.clone(),
+                session: entry.subject.id.clone(),
+                pairing: pairing.clone(),
+            });
+        }
     }
 
     fn sighting(

@@ -17,7 +17,7 @@ use self::prepared::Prepared;
 use super::db::{Db, Script, Tx, args};
 use super::delivery::Lane;
 use super::error::StoreError;
-use super::feed::Events;
+use super::feed::{Code, Events};
 use super::group::Handler;
 use super::intake::{Committed, Verdict};
 use super::pull;
@@ -40,6 +40,7 @@ pub(super) struct Ledger {
     pub db: Db,
     pub events: broadcast::Sender<Events>,
     pub lanes: broadcast::Sender<Arc<[Lane]>>,
+    pub codes: broadcast::Sender<Code>,
     pub tally: Arc<Tally>,
     /// The counter as the last commit left it, where nobody else moves it: on SQLite.
     pub counter: Mutex<Option<Counter>>,
@@ -135,6 +136,9 @@ impl Ledger {
         // Nobody listening is no fault.
         if !plan.events.is_empty() {
             let _ = self.events.send(plan.events.iter().map(|row| row.event.clone()).collect());
+        }
+        for code in &plan.codes {
+            let _ = self.codes.send(code.clone());
         }
         let mut lanes: Vec<Lane> = plan
             .wants
@@ -239,10 +243,10 @@ async fn besides(tx: &mut Tx, prepared: &Prepared, committed: &Committed) -> Res
         }
     }
     for job in &intake.jobs {
-        pull::start(tx, &intake.tenant, &intake.source, job, false).await?;
+        pull::start(tx, &intake.tenant, &intake.source, job).await?;
     }
     if let Some(page) = &intake.page {
-        pull::turn(tx, intake, page).await?;
+        pull::turn(tx, intake, page, &committed.events).await?;
     }
     Ok(())
 }

@@ -4,7 +4,8 @@
 use super::batch::Key;
 use super::facets::Facets;
 use crate::model::event::Shown;
-use crate::model::{Item, Kind, Merged, Observation, Session};
+use crate::model::session::Pairing;
+use crate::model::{Item, Kind, Merged, Observation};
 use crate::store::error::StoreError;
 use crate::store::intake::Intake;
 
@@ -24,6 +25,8 @@ pub(in crate::store) struct Sighting {
     pub ids: Vec<String>,
     pub merged: Merged,
     pub alone: Alone,
+    /// A code to pair a device with: it is told, and is no part of what is kept.
+    pub pairing: Option<Pairing>,
 }
 
 /// The record when this sighting is the first of its subject, as most are.
@@ -47,7 +50,13 @@ impl Prepared {
     pub fn new(mut intake: Intake) -> Result<Self, StoreError> {
         let observations = std::mem::take(&mut intake.observations);
         let sightings = observations.into_iter().map(|observation| Sighting::new(observation, &intake));
-        let sightings = sightings.collect::<Result<_, StoreError>>()?;
+        let sightings: Vec<Sighting> = sightings.collect::<Result<_, StoreError>>()?;
+        if let Some(raw) = &mut intake.raw
+            && sightings.iter().any(|sighting| sighting.pairing.is_some())
+        {
+            // The code stands in it.
+            raw.body.clear();
+        }
         let headers = intake.raw.as_ref().map(|raw| serde_json::to_string(&raw.headers).map_err(unwritable));
         Ok(Prepared { sightings, headers: headers.transpose()?.unwrap_or_default(), intake, bytes_only: false })
     }
@@ -66,10 +75,14 @@ impl Sighting {
                 ids.push(id);
             }
         }
+        let pairing = match &mut observation.item {
+            Item::Session(session) => session.pairing.take(),
+            _ => None,
+        };
         let merged = observation.merged(&intake.numbering, intake.received_at);
         let view = merged.view();
         let alone = Alone { changed: merged.present(), shown: shown(&view)?, kept: Kept::of(&merged, &view)?, view };
-        Ok(Sighting { ids, merged, alone })
+        Ok(Sighting { ids, merged, alone, pairing })
     }
 }
 
@@ -80,16 +93,9 @@ impl Kept {
     }
 }
 
-/// A record as its event is stored with it: without a code for pairing, which is gone from the store when it has
-/// expired.
+/// A record's JSON, for its event.
 pub(in crate::store) fn shown(item: &Item) -> Result<Shown, StoreError> {
-    match item {
-        Item::Session(session) if session.pairing.is_some() => {
-            Shown::of(&Item::Session(Session { pairing: None, ..session.clone() }))
-        }
-        _ => Shown::of(item),
-    }
-    .map_err(unwritable)
+    Shown::of(item).map_err(unwritable)
 }
 
 /// What has no JSON cannot be kept.

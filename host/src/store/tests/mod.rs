@@ -7,6 +7,7 @@
 mod claims;
 mod kinds;
 mod ledger;
+mod migrations;
 mod outage;
 mod people;
 mod speed;

@@ -5,7 +5,7 @@ use crate::model::Session;
 use crate::model::session::Pairing;
 
 fn job(id: &str) -> Job {
-    Job { id: id.into(), kind: "sync".into(), parameters: r#"{"from":"2026-01-01"}"#.into() }
+    Job { id: id.into(), kind: "sync".into(), parameters: r#"{"from":"2026-01-01"}"#.into(), ..Job::default() }
 }
 
 fn page(claimed: &ClaimedJob, next: Option<&[u8]>) -> PageDone {
@@ -14,7 +14,15 @@ fn page(claimed: &ClaimedJob, next: Option<&[u8]>) -> PageDone {
         job: claimed.job.id.clone(),
         next: next.map(<[u8]>::to_vec),
         next_at: Instant::now(),
-        progress: vec![Progress { stage: "contacts".into(), processed: 10, total: Some(20), errors: 0 }],
+        progress: vec![Progress {
+            stage: "contacts".into(),
+            rows: Kind::Contact,
+            processed: 10,
+            total: Some(20),
+            created: 0,
+            updated: 0,
+            errors: 0,
+        }],
     }
 }
 
@@ -32,7 +40,7 @@ both! {
         let routes = to("crm");
         let start = Intake { jobs: vec![job("full"), job("full")], ..intake(vec![ringing("a")], &routes) };
         store.commit(start).await.unwrap();
-        assert!(!store.start_job("acme", "pbx", &job("full"), false).await.unwrap());
+        assert!(!store.start_job("acme", "pbx", &job("full")).await.unwrap());
 
         let first = store.claim_job("acme", "pbx", LEASE).await.unwrap().unwrap();
         assert_eq!((first.cursor.as_deref(), &first.job, first.attempt), (None, &job("full"), 1));
@@ -58,15 +66,17 @@ both! {
         store.commit(with_page(&third, None, "c")).await.unwrap();
         assert!(store.claim_job("acme", "pbx", LEASE).await.unwrap().is_none());
         assert_eq!(store.next_page("acme", "pbx").await.unwrap(), None);
-        let row = store.jobs("acme").await.unwrap().remove(0);
+        let row = store.jobs("acme", None).await.unwrap().remove(0);
         assert_eq!((row.state, row.progress[0].processed), (JobState::Done, 10));
 
-        assert!(!store.start_job("acme", "pbx", &job("full"), false).await.unwrap());
-        assert!(store.start_job("acme", "pbx", &job("full"), true).await.unwrap());
+        let again = |anew| Job { anew: Some(anew), ..job("full") };
+        assert!(!store.start_job("acme", "pbx", &job("full")).await.unwrap(), "once is enough");
+        assert!(!store.start_job("acme", "pbx", &again(row.started_at)).await.unwrap(), "it was begun since");
+        assert!(store.start_job("acme", "pbx", &again(Instant::now().after(LEASE))).await.unwrap());
         let anew = store.claim_job("acme", "pbx", LEASE).await.unwrap().unwrap();
         assert_eq!((anew.cursor.as_deref(), anew.attempt), (None, 1));
         store.fail_job(&anew, "no such account", None).await.unwrap();
-        assert_eq!(store.jobs("acme").await.unwrap()[0].why.as_deref(), Some("no such account"));
+        assert_eq!(store.jobs("acme", None).await.unwrap()[0].why.as_deref(), Some("no such account"));
     }
 
     async fn a_lost_page_does_not_fail_its_neighbours(bench) {
@@ -195,9 +205,13 @@ both! {
         store.begin_command("acme", "k1", "pbx", "call.originate", "{}").await.unwrap();
         store.begin_command("acme", "k2", "pbx", "call.hangup", "{}").await.unwrap();
         store.end_command("acme", "k2", CommandState::Done, Some("{}")).await.unwrap();
-        assert_eq!(store.abandon_commands(Instant::now().before(LEASE)).await.unwrap(), 0, "still under way");
+        assert_eq!(store.abandon_commands(LEASE).await.unwrap(), 0, "still under way");
+        let long = Duration::from_millis(500);
+        tokio::time::sleep(long).await;
+        store.hold_command("acme", "k1").await.unwrap();
+        assert_eq!(store.abandon_commands(long).await.unwrap(), 0, "somebody has just said so");
         if bench.is_postgres() {
-            assert_eq!(store.abandon_commands(Instant::now().after(LEASE)).await.unwrap(), 1);
+            assert_eq!(store.abandon_commands(Duration::ZERO).await.unwrap(), 1);
         } else {
             store.close().await;
             drop(store);
@@ -253,7 +267,9 @@ both! {
         let day = Some(Duration::from_secs(86_400));
         let none = store.sweep("acme", &Retention::default(), 100).await.unwrap();
         assert_eq!(none, Swept::default());
-        let all = Retention { intake: day, events: day, attempts: day, deliveries: day, records: day, commands: day };
+        let all = Retention {
+            intake: day, events: day, attempts: day, deliveries: day, records: day, commands: day, jobs: day,
+        };
         assert_eq!(store.sweep("other", &all, 100).await.unwrap(), Swept::default());
         let first = store.sweep("acme", &all, 4).await.unwrap();
         assert_eq!((first.intake, first.events, first.attempts), (4, 4, 4));
@@ -275,27 +291,149 @@ both! {
         assert_eq!((next.events[0].seq, next.records[0]), (11, 11));
     }
 
-    async fn a_code_for_pairing_is_not_kept(bench) {
+    async fn deliveries_commands_and_jobs_that_are_over_go(bench) {
         let store = bench.open().await;
-        let pairing = |code: &str, expires_at| Session {
-            state: Some("pairing".into()),
-            pairing: Some(Pairing { expires_at, code: code.into() }),
+        let routes = to("crm");
+        for id in ["done", "parked", "young", "owed"] {
+            store.commit(intake(vec![ended(id)], &routes)).await.unwrap();
+        }
+        let claimed = store.claim(&lane(), 10, LEASE).await.unwrap();
+        for one in claimed.iter().filter(|one| one.subject.id != "owed") {
+            let end = if one.subject.id == "parked" { End::Parked { why: "no".into() } } else { done(&one.subject.id) };
+            store.finish(vec![finished(one, end)]).await.unwrap();
+        }
+        for key in ["old", "young"] {
+            store.begin_command("acme", key, "pbx", "call.hangup", "{}").await.unwrap();
+        }
+        for id in ["read", "failed", "young", "runs"] {
+            store.start_job("acme", "pbx", &job(id)).await.unwrap();
+            if id == "runs" {
+                continue;
+            }
+            let claimed = store.claim_job("acme", "pbx", LEASE).await.unwrap().unwrap();
+            if id == "failed" {
+                store.fail_job(&claimed, "no such account", None).await.unwrap();
+            } else {
+                let page = Some(page(&claimed, None));
+                store.commit(Intake { page, ..intake(vec![], &routes) }).await.unwrap();
+            }
+        }
+        let all = Duration::from_secs(86_400);
+        let all = Retention { deliveries: Some(all), commands: Some(all), jobs: Some(all), ..Retention::default() };
+        assert_eq!(store.sweep("acme", &all, 10).await.unwrap(), Swept::default(), "none is so old");
+        for sql in [
+            "update delivery set since = 0 where record in (select id from record where subject <> 'young')",
+            "update command set asked_at = 0 where key <> 'young'",
+            "update pull set updated_at = 0 where id <> 'young'",
+        ] {
+            store.db().execute(sql, []).await.unwrap();
+        }
+        assert_eq!(store.sweep("other", &all, 10).await.unwrap(), Swept::default());
+        let first = store.sweep("acme", &all, 1).await.unwrap();
+        assert_eq!((first.deliveries, first.commands, first.jobs), (1, 1, 1), "a slice of each");
+        let rest = store.sweep("acme", &all, 10).await.unwrap();
+        assert_eq!((rest.deliveries, rest.commands, rest.jobs), (1, 0, 1));
+        let left = store.deliveries("acme", &DeliveryFilter::default(), None, 10).await.unwrap().items;
+        let mut left: Vec<_> = left.into_iter().map(|delivery| delivery.subject.id).collect();
+        left.sort();
+        assert_eq!(left, ["owed", "young"]);
+        assert!(store.command("acme", "old").await.unwrap().is_none());
+        assert!(store.command("acme", "young").await.unwrap().is_some());
+        let mut left: Vec<_> = store.jobs("acme", None).await.unwrap().into_iter().map(|row| row.job.id).collect();
+        left.sort();
+        assert_eq!(left, ["runs", "young"]);
+    }
+
+    async fn a_code_for_pairing_is_told_and_not_kept(bench) {
+        let store = bench.open().await;
+        let mut codes = store.codes();
+        let session = |state: &str, code: Option<(&str, Instant)>| Session {
+            state: Some(state.into()),
+            pairing: code.map(|(code, expires_at)| Pairing { expires_at, code: code.into() }),
             ..Session::default()
         };
-        let sighting = |id: &str, session| Observation { item: Item::Session(session), ..ringing(id) };
+        let sighting = |id: &str, session| Observation { item: Item::Session(session), at: None, ..ringing(id) };
         let soon = Instant::now().after(Duration::from_secs(60));
         let past = Instant::from_millis(1_700_000_000_000).unwrap();
-        let observations = vec![sighting("new", pairing("code-new", soon)), sighting("old", pairing("code-old", past))];
-        let committed = store.commit(intake(observations, &to("crm"))).await.unwrap();
-        assert!(serde_json::to_string(&*committed.events[0]).unwrap().contains("code-new"), "shown as it happens");
-        let page = store.events_since("acme", 0, 10, &EventFilter::default()).await.unwrap();
-        assert!(!serde_json::to_string(&page.events[0]).unwrap().contains("code-"), "and not again");
-        store.sweep("acme", &Retention::default(), 10).await.unwrap();
-        let kept = |record: Option<Record>| match record.unwrap().item {
-            Item::Session(session) => session.pairing.is_some(),
-            _ => panic!("a session"),
+        let post = |observations| Intake {
+            raw: Some(Raw { method: "POST".into(), body: b"{\"qr\": \"code-new\"}".to_vec(), ..Raw::default() }),
+            ..intake(observations, &to("crm"))
         };
-        assert!(kept(store.record("acme", committed.records[0]).await.unwrap()));
-        assert!(!kept(store.record("acme", committed.records[1]).await.unwrap()));
+        let new = store.commit(post(vec![sighting("new", session("pairing", Some(("code-new", soon))))])).await.unwrap();
+        store.commit(post(vec![sighting("old", session("pairing", Some(("code-old", past))))])).await.unwrap();
+        // One that comes after the session was connected, and was so before.
+        store.commit(intake(vec![sighting("late", session("connected", None))], &to("crm"))).await.unwrap();
+        let late = Observation {
+            at: Some(past),
+            ..sighting("late", session("pairing", Some(("code-late", soon))))
+        };
+        store.commit(post(vec![late])).await.unwrap();
+        let told = codes.try_recv().unwrap();
+        assert_eq!((told.session.as_str(), told.pairing.code.as_str()), ("new", "code-new"));
+        assert!(codes.try_recv().is_err(), "a code that is of no use is not told");
+        assert!(!serde_json::to_string(&*new.events[0]).unwrap().contains("code-"), "an event does not have it");
+        let (row, raw) = store.raw("acme", new.intake).await.unwrap().unwrap();
+        assert_eq!((row.size, raw.body.len()), (0, 0), "and neither has the intake");
+        store.close().await;
+        drop(store);
+        for file in std::fs::read_dir(bench.folder.path()).unwrap() {
+            let bytes = std::fs::read(file.unwrap().path()).unwrap();
+            assert!(!bytes.windows(5).any(|bytes| bytes == b"code-"), "it is on no disk");
+        }
+    }
+
+    async fn a_job_waits_for_its_session_and_goes_on_at_once_when_it_is_asked_again(bench) {
+        let store = bench.open().await;
+        let routes = to("crm");
+        let state = |state: &str| {
+            let record = Session { state: Some(state.into()), ..Session::default() };
+            Observation { item: Item::Session(record), at: None, ..ringing("main") }
+        };
+        let sync = |parameters: &str| Job { session: Some("main".into()), parameters: parameters.into(), ..job("sync") };
+        assert!(store.start_job("acme", "pbx", &sync("1")).await.unwrap());
+        assert!(!store.start_job("acme", "pbx", &sync("1")).await.unwrap(), "it runs already");
+        store.commit(intake(vec![state("disconnected")], &routes)).await.unwrap();
+        assert!(store.claim_job("acme", "pbx", LEASE).await.unwrap().is_none(), "its session is away");
+        assert!(store.jobs("acme", Some("pbx")).await.unwrap()[0].held);
+        assert!(store.start_job("acme", "pbx", &job("other")).await.unwrap());
+        let other = store.claim_job("acme", "pbx", LEASE).await.unwrap().unwrap();
+        assert_eq!(other.job.id, "other", "it holds nobody else up");
+        store.commit(intake(vec![state("connected")], &routes)).await.unwrap();
+        let first = store.claim_job("acme", "pbx", LEASE).await.unwrap().unwrap();
+        let rest = PageDone { next_at: Instant::now().after(LEASE), ..page(&first, Some(b"half")) };
+        store.commit(Intake { page: Some(rest), ..intake(vec![], &routes) }).await.unwrap();
+        assert!(store.claim_job("acme", "pbx", LEASE).await.unwrap().is_none(), "it rests");
+        assert!(store.start_job("acme", "pbx", &sync("2")).await.unwrap());
+        let second = store.claim_job("acme", "pbx", LEASE).await.unwrap().unwrap();
+        assert_eq!((second.cursor.as_deref(), second.job.parameters.as_str()), (Some(b"half".as_slice()), "2"));
+        // Asked again in the middle of a page: that page is lost, and read again.
+        assert!(store.start_job("acme", "pbx", &sync("3")).await.unwrap());
+        let lost = store.commit(Intake { page: Some(page(&second, None)), ..intake(vec![], &routes) }).await;
+        assert!(matches!(lost, Err(StoreError::Lost(_))));
+        assert!(store.claim_job("acme", "pbx", LEASE).await.unwrap().is_some());
+    }
+
+    async fn a_stage_counts_what_is_new(bench) {
+        let store = bench.open().await;
+        let routes = to("crm");
+        store.commit(intake(vec![ringing("known")], &routes)).await.unwrap();
+        store.start_job("acme", "pbx", &job("all")).await.unwrap();
+        let stage = |stage: &str, rows, processed, errors| Progress {
+            stage: stage.into(), rows, processed, total: None, created: 0, updated: 0, errors,
+        };
+        let turn = async |calls: [u32; 2], others: u32, next: Option<&[u8]>, observations: Vec<Observation>| {
+            let claimed = store.claim_job("acme", "pbx", LEASE).await.unwrap().unwrap();
+            let progress = vec![
+                stage("calls", Kind::Call, calls[0], calls[1]), stage("others", Kind::Call, others, 0),
+            ];
+            let page = PageDone { progress, ..page(&claimed, next) };
+            store.commit(Intake { page: Some(page), ..intake(observations, &routes) }).await.unwrap();
+            let row = store.job("acme", "pbx", "all").await.unwrap().unwrap();
+            row.progress.iter().map(|stage| (stage.created, stage.updated)).collect::<Vec<_>>()
+        };
+        let known = vec![ringing("known"), ringing("a")];
+        assert_eq!(turn([3, 1], 0, Some(b"1"), known).await, [(1, 1), (0, 0)], "one known, one new, one of no use");
+        assert_eq!(turn([3, 1], 1, Some(b"2"), vec![ringing("b")]).await, [(1, 1), (1, 0)]);
+        assert_eq!(turn([1, 0], 0, None, vec![ringing("c")]).await, [(1, 0), (0, 0)], "another round");
     }
 }

@@ -101,6 +101,10 @@ pub struct Call {
     pub ended: bool,
     /// When.
     pub ended_at: Option<u64>,
+    /// Telephones that commands have muted.
+    pub muted: Vec<String>,
+    /// One was muted at some time.
+    pub was_muted: bool,
     /// Telephones that were called.
     pub legs: Vec<Leg>,
     /// Where it was moved.

@@ -33,6 +33,7 @@ impl Side {
 pub const RING: u8 = 4;
 pub const RINGING: u8 = 5;
 pub const UP: u8 = 6;
+pub const BUSY: u8 = 7;
 
 /// One channel.
 #[derive(Debug)]

@@ -39,7 +39,7 @@ pub enum Fate {
 }
 
 /// A telephone that is called, once.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Leg {
     /// Its channel.
     pub channel: usize,

@@ -3,7 +3,7 @@
 use super::Book;
 use super::call::Part;
 use super::channel::{Side, UP};
-use super::leg::Ending;
+use super::leg::{Ending, Leg};
 use crate::message::Chan;
 use crate::settings::Place;
 use crate::text;
@@ -87,10 +87,12 @@ impl Book {
                 to.clone_from(&self.calls[other].callee);
             }
             answered |= self.calls[other].answered;
-            self.merge_rest(other, call, left, replaced, at);
         }
         let last = to.clone().filter(|to| self.plan.is_internal(to));
         self.moved(call, Move { kind: "attended", at, by, to, answered: Some(answered) });
+        if call != other {
+            self.merge_rest(other, call, left, replaced, at);
+        }
         if answered && last.is_some() {
             self.calls[call].last_party = last;
         }
@@ -105,13 +107,17 @@ impl Book {
             .copied()
             .filter(|index| *index != but && !self.channels[*index].gone)
             .collect();
+        let part = self.calls[to].part;
         for index in moving {
-            let channel = &mut self.channels[index];
-            channel.side = side;
+            self.channels[index].side = side;
             self.hand_over(index, to);
-            if let Some(leg) = self.calls[from].leg(index) {
-                leg.ending = Some(Ending::Moved);
-                leg.stopped.get_or_insert(at);
+            let Some(leg) = self.calls[from].leg(index) else { continue };
+            let ringing = leg.is_open().then(|| Leg { part, side, from: None, ..leg.clone() });
+            leg.ending = Some(Ending::Moved);
+            leg.stopped.get_or_insert(at);
+            if let Some(leg) = ringing {
+                // It rings on, for the other call.
+                self.calls[to].push(leg);
             }
         }
         self.touch(from);
@@ -157,14 +163,16 @@ impl Book {
     }
 
     /// Nobody fetched a parked call.
-    pub(super) fn park_over(&mut self, who: &Chan<'_>) {
+    pub(super) fn park_over(&mut self, who: &Chan<'_>, given_up: bool) {
         let Some(index) = self.find(who) else { return };
         let call = self.channels[index].call;
         if let Some(park) = self.calls[call].moves.iter_mut().rev().find(|one| one.kind == "park") {
             park.answered.get_or_insert(false);
         }
-        // It goes back to who parked it: that is no redirect.
-        self.calls[call].next_part(Part::Move);
+        if !given_up {
+            // It goes back to who parked it: that is no redirect.
+            self.calls[call].next_part(Part::Move);
+        }
         self.touch(call);
     }
 
@@ -209,6 +217,45 @@ impl Book {
                 }
                 last == Some(Some(Ending::Cancelled))
             }
+        }
+    }
+
+    /// Before Asterisk 12 a telephone moves from one channel into another: a transfer, or a call picked up.
+    pub(super) fn masqueraded(&mut self, clone: &[u8], original: &[u8], at: u64) {
+        let (Some(clone_index), Some(index)) = (self.find_name(clone), self.find_name(original)) else { return };
+        let (theirs, own) = (self.channels[clone_index].call, self.channels[index].call);
+        if theirs == own {
+            self.channels[index].side = self.channels[clone_index].side;
+            return;
+        }
+        if self.calls[theirs].serial < self.calls[own].serial {
+            // Who was talked to in the older call goes on in the newer one's channel: an attended transfer.
+            let by = self.channels[index].extension().map(str::to_owned);
+            let side = self.channels[clone_index].side;
+            let to = self.calls[own].callee.clone();
+            let answered = self.calls[own].answered;
+            let others: Vec<usize> = self.calls[own].channels.iter().copied().filter(|other| *other != index).collect();
+            for other in others.into_iter().filter(|other| !self.channels[*other].gone).collect::<Vec<_>>() {
+                self.channels[other].side = side.other();
+                self.hand_over(other, theirs);
+            }
+            self.channels[index].side = side;
+            self.hand_over(index, theirs);
+            self.calls[theirs].pending = None;
+            let last = to.clone().filter(|to| self.plan.is_internal(to));
+            self.moved(theirs, Move { kind: "attended", at, by, to, answered: Some(answered) });
+            if answered && last.is_some() {
+                self.calls[theirs].last_party = last;
+            }
+            self.touch(theirs);
+            self.touch(own);
+            if self.calls[own].live == 0 {
+                self.finish(own, at);
+            }
+        } else {
+            // Who dialled the code for it takes the call that rings.
+            let name = clone.to_vec();
+            self.rename(index, &name);
         }
     }
 }

@@ -4,10 +4,11 @@ use cordboard_sdk::abilities::Unfinished;
 use cordboard_sdk::records::{self, CallPhase, Item};
 
 use super::call::{Call, Who};
-use super::channel::{Side, UP};
+use super::channel::{RINGING, Side, UP};
 use super::{Book, KEY};
 use crate::message::Chan;
 use crate::settings::Place;
+use crate::text;
 
 /// A channel of the PBX's list.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +21,8 @@ pub struct Listed<'a> {
     pub bridge: &'a [u8],
     /// What it does in the dialplan; `AppDial` is a telephone that was called.
     pub application: &'a [u8],
+    /// With which arguments: a queue's name first.
+    pub data: &'a [u8],
 }
 
 impl Book {
@@ -55,28 +58,57 @@ impl Book {
         if state.joined && !state.inherited {
             state.started = Some(state.started.map_or(started, |known| known.min(started)));
         }
-        if known {
-            return;
+        if listed.application.eq_ignore_ascii_case(b"Queue") && !state.answered {
+            state.in_queue = true;
+            if state.queue.is_none() {
+                let name = &listed.data[..memchr::memchr(b',', listed.data).unwrap_or(listed.data.len())];
+                state.queue = text::known(name).map(|queue| text::short(queue, 80));
+            }
         }
         // Who was called, when the beginning was missed.
-        if listed.application.eq_ignore_ascii_case(b"AppDial") || listed.application.eq_ignore_ascii_case(b"AppQueue") {
+        let called =
+            listed.application.eq_ignore_ascii_case(b"AppDial") || listed.application.eq_ignore_ascii_case(b"AppQueue");
+        if called && !known {
             self.channels[index].side = Side::Callee;
+            if self.channels[index].state == RINGING {
+                self.rings_already(call, index, started);
+            }
         }
-        if !listed.bridge.is_empty() {
-            let members = self.bridges.entry(listed.bridge.into()).or_default();
-            members.push(index);
-            self.channels[index].bridge = Some(listed.bridge.into());
+        // What happened to it meanwhile shows in how it stands.
+        if let Some(state) = crate::message::state(chan.state) {
+            self.channels[index].state = state;
         }
-        if state_is_up(chan) && self.channels[index].side == Side::Callee {
-            self.channels[index].state = UP;
+        if self.channels[index].bridge.as_deref() != Some(listed.bridge) {
+            self.leave(index);
+            if !listed.bridge.is_empty() {
+                self.bridges.entry(listed.bridge.into()).or_default().push(index);
+                self.channels[index].bridge = Some(listed.bridge.into());
+            }
         }
         self.touch(call);
+    }
+
+    /// A telephone has begun to ring while nobody listened.
+    fn rings_already(&mut self, call: usize, index: usize, since: u64) {
+        let channel = &self.channels[index];
+        if !channel.is_party() {
+            return;
+        }
+        let mut desks = self.calls[call].reported.desks.iter();
+        let told = desks.find(|desk| channel.extension() == Some(&desk.extension) && desk.stopped_at.is_none());
+        let since = told.map_or(since, |desk| desk.rang_at);
+        let place = channel.place.clone();
+        self.add_leg(call, index, None, Side::Callee, since);
+        self.rings(call, index, since);
+        let state = &mut self.calls[call];
+        state.first_leg.get_or_insert(place);
+        state.visible = true;
     }
 
     /// The list is complete: what it does not name is over, and what it names together talks.
     pub fn list_complete(&mut self, at: u64) {
         let mut over = Vec::new();
-        let mut joined = Vec::new();
+        let mut unsure = Vec::new();
         for (index, call) in &self.calls {
             let live = |channel: &&usize| !self.channels[**channel].gone && self.channels[**channel].confirmed;
             if call.ended {
@@ -84,8 +116,8 @@ impl Book {
             }
             if !call.channels.iter().any(|channel| live(&channel)) {
                 over.push(index);
-            } else if call.joined {
-                joined.push(index);
+            } else if call.joined || !call.answered {
+                unsure.push(index);
             }
         }
         for call in over {
@@ -108,10 +140,11 @@ impl Book {
                 && leg.ending.is_none()
             {
                 leg.ending = Some(super::leg::Ending::Over);
+                leg.stopped.get_or_insert(at);
             }
         }
-        for call in joined {
-            self.seen_together(call);
+        for call in unsure {
+            self.seen_together(call, at);
         }
     }
 
@@ -154,8 +187,8 @@ impl Book {
             .any(|(_, call)| !call.ended && !call.channels.iter().any(|index| self.channels[*index].confirmed))
     }
 
-    /// A call that was under way when it was first seen: who is on it, and whether they talk.
-    fn seen_together(&mut self, call: usize) {
+    /// A call of which something was missed: who is on it, and whether they talk.
+    fn seen_together(&mut self, call: usize, at: u64) {
         let talking = |index: &usize| {
             let channel = &self.channels[*index];
             !channel.gone && channel.is_party() && channel.state == UP
@@ -174,16 +207,18 @@ impl Book {
             let channel = &self.channels[callee];
             state.first_leg.get_or_insert_with(|| channel.place.clone());
             if !state.answered {
+                // Nobody knows since when.
                 state.answer(channel.extension().map(str::to_owned), None);
+                state.in_queue = false;
+                state.repaired = true;
+                if let Some(leg) = state.leg(callee) {
+                    leg.answered.get_or_insert(at);
+                }
             }
         }
         state.visible |= caller.is_some() || callee.is_some();
         self.touch(call);
     }
-}
-
-fn state_is_up(chan: &Chan<'_>) -> bool {
-    crate::message::state(chan.state) == Some(UP)
 }
 
 impl Call {

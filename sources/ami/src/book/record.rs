@@ -136,6 +136,9 @@ impl Call {
         if self.was_held && !self.ended {
             tell("on-hold", self.held_since.is_some().to_string());
         }
+        if self.was_muted && !self.ended {
+            tell("muted", if self.muted.is_empty() { "none".to_owned() } else { self.muted.join(" ") });
+        }
         if let Some(rang) = self.rang() {
             tell("ring-seconds", seconds(rang).to_string());
         }

@@ -112,7 +112,7 @@ impl Server {
 }
 
 pub fn job(kind: &str, parameters: Value) -> Job {
-    Job { id: "j1".into(), kind: kind.into(), parameters: parameters.to_string() }
+    Job { id: "j1".into(), kind: kind.into(), parameters: parameters.to_string(), ..Job::default() }
 }
 
 impl Host for Server {

@@ -2,6 +2,7 @@
 //! told comes back in its answers, so that a test sees what went over the border, both ways.
 
 #![cfg(target_family = "wasm")]
+#![allow(missing_docs, unsafe_code, unused_qualifications, reason = "a tool makes the bindings")]
 
 use std::cell::{Cell, RefCell};
 
@@ -19,6 +20,7 @@ wit_bindgen::generate!({
             export cordboard:hub/sink@1.0.0;
             export cordboard:hub/directory@1.0.0;
             export cordboard:hub/grants@1.0.0;
+            export cordboard:hub/setup@1.0.0;
             export cordboard:hub/endpoint@1.0.0;
         }
     ",
@@ -28,9 +30,9 @@ wit_bindgen::generate!({
 use cordboard::hub::host;
 use cordboard::hub::records::{Call, CallPhase, Item, Observation, Trust};
 use cordboard::hub::vocabulary::{
-    Command, CommandOutcome, Failure, Grant, Instant, Job, Party, Phone, Rejected, Request, Response,
+    Command, CommandOutcome, Failure, Grant, Instant, Job, Kind, Party, Phone, Rejected, Request, Response,
 };
-use exports::cordboard::hub::{about, commands, connection, directory, endpoint, grants, pull, sink, webhook};
+use exports::cordboard::hub::{about, commands, connection, directory, endpoint, grants, pull, setup, sink, webhook};
 
 struct Echo;
 
@@ -117,7 +119,8 @@ impl webhook::Guest for Echo {
             body: request.body.clone(),
         });
         let jobs = if body["sync"] == true {
-            vec![Job { id: "sync-1".to_owned(), kind: "sync".to_owned(), parameters: "{}".to_owned() }]
+            let (kind, parameters) = ("sync".to_owned(), "{}".to_owned());
+            vec![Job { id: "sync-1".to_owned(), kind, parameters, session: None, anew: None }]
         } else {
             Vec::new()
         };
@@ -178,6 +181,10 @@ impl connection::GuestSession for Lines {
 }
 
 impl pull::Guest for Echo {
+    fn begin() -> Vec<Job> {
+        Vec::new()
+    }
+
     /// Three pages of one call each; the cursor is the number of the page.
     fn next(job: Job, cursor: Option<Vec<u8>>) -> Result<pull::Page, Failure> {
         let page = cursor.and_then(|cursor| cursor.first().copied()).unwrap_or(0);
@@ -186,22 +193,29 @@ impl pull::Guest for Echo {
             observations: vec![call(&format!("{}-{page}", job.id), CallPhase::Ended, None, Vec::new())],
             next: (page < 2).then(|| vec![page + 1]),
             after: Some(10),
-            progress: vec![pull::Progress { stage: job.kind, processed: done, total: Some(3), errors: 0 }],
+            progress: vec![pull::Progress {
+                stage: job.kind,
+                rows: Kind::Call,
+                processed: done,
+                total: Some(3),
+                errors: 0,
+            }],
         })
     }
 }
 
 impl commands::Guest for Echo {
-    fn perform(command: Command) -> Result<CommandOutcome, Failure> {
-        match command.name.as_str() {
+    fn perform(command: Command) -> commands::Performed {
+        let result = match command.name.as_str() {
             "call.originate" => Ok(CommandOutcome::Accepted(Some(format!("call-of-{}", command.id)))),
             "message.send" => Ok(CommandOutcome::Unknown("the answer was lost".to_owned())),
-            "call.hangup" => Ok(CommandOutcome::Done(command.arguments)),
+            "call.hangup" => Ok(CommandOutcome::Done(command.arguments.clone())),
             name => Err(Failure::Rejected(Rejected {
                 code: "unknown-command".to_owned(),
                 why: format!("`{name}` is not known"),
             })),
-        }
+        };
+        commands::Performed { result, observations: vec![call(&command.id, CallPhase::Ringing, None, Vec::new())] }
     }
 }
 
@@ -258,10 +272,22 @@ impl grants::Guest for Echo {
     }
 }
 
+impl setup::Guest for Echo {
+    /// One step, whose work is the endpoint's address.
+    fn plan(endpoint: Option<String>) -> Result<Vec<setup::Step>, Failure> {
+        let work = endpoint.ok_or_else(|| Failure::Misconfigured("no address".to_owned()))?;
+        Ok(vec![setup::Step { says: "echo".to_owned(), details: vec!["twice".to_owned()], work }])
+    }
+
+    fn make(step: setup::Step) -> Result<Option<String>, Failure> {
+        Ok(Some(step.work))
+    }
+}
+
 impl endpoint::Guest for Echo {
     fn handle(request: Request) -> endpoint::Answer {
         endpoint::Answer {
-            response: Response { status: 200, headers: request.headers, body: request.body },
+            sent: endpoint::Sent::Response(Response { status: 200, headers: request.headers, body: request.body }),
             observations: vec![call("clicked", CallPhase::Ringing, None, Vec::new())],
             commands: vec![Command {
                 id: "1".to_owned(),

@@ -43,27 +43,32 @@ impl Webhook for Everything {
         }
         let notice: Notice =
             serde_json::from_slice(&request.body).map_err(|error| Refusal::malformed("", error.to_string()))?;
-        let observation = sighting(&notice.id, &notice.phase)
+        let observation = sighting(&notice.id, &notice.phase, None)
             .ok_or_else(|| Refusal::malformed("/phase", format!("`{}` is no phase", notice.phase)))?;
         Ok(Accepted {
             observations: vec![observation],
-            jobs: vec![Job { id: "all".to_owned(), kind: "sync".to_owned(), parameters: "{}".to_owned() }],
+            jobs: vec![Job {
+                id: "all".to_owned(),
+                kind: "sync".to_owned(),
+                parameters: "{}".to_owned(),
+                ..Job::default()
+            }],
             reply: Some(Reply::text(202, notice.id)),
         })
     }
 }
 
-fn sighting(id: &str, phase: &str) -> Option<Observation> {
+fn sighting(id: &str, phase: &str, at: Option<&str>) -> Option<Observation> {
     let phase = match phase {
         "ringing" => CallPhase::Ringing,
         "answered" => CallPhase::Answered,
         "ended" => CallPhase::Ended,
         _ => return None,
     };
-    Some(Observation::of(id, Call { phase: Some(phase), ..Call::default() }))
+    Some(Observation::of(id, Call { phase: Some(phase), agent: at.map(Agent::extension), ..Call::default() }))
 }
 
-/// What is known of a connection that speaks lines: `CALL id phase`, `OK id`, `NO id why`, `ACK`, `FLOOD`, `BYE`,
+/// What is known of a connection that speaks lines: `CALL id phase`, with an extension behind it, `OK id`, `NO id why`, `ACK`, `FLOOD`, `BYE`,
 /// `LOCKED`, `CRASH`.
 pub struct Line {
     unread: Vec<u8>,
@@ -133,7 +138,7 @@ impl Line {
             }
             // Nobody hangs up while this line is away.
             Input::Unfinished(open) => {
-                open.into_iter().filter_map(|open| sighting(&open.id, "ended")).map(Action::Observe).collect()
+                open.into_iter().filter_map(|open| sighting(&open.id, "ended", None)).map(Action::Observe).collect()
             }
             Input::Other(_) => vec![],
         }
@@ -146,7 +151,8 @@ impl Line {
         let whole: Vec<u8> = self.unread.drain(..whole).collect();
         for line in String::from_utf8_lossy(&whole).lines() {
             match line.split_whitespace().collect::<Vec<_>>()[..] {
-                ["CALL", id, phase] => actions.extend(sighting(id, phase).map(Action::Observe)),
+                ["CALL", id, phase] => actions.extend(sighting(id, phase, None).map(Action::Observe)),
+                ["CALL", id, phase, at] => actions.extend(sighting(id, phase, Some(at)).map(Action::Observe)),
                 ["OK", id] => {
                     self.waiting.retain(|waiting| waiting != id);
                     actions.push(answer(id.to_owned(), Ok(CommandOutcome::Done("{}".to_owned()))));
@@ -205,6 +211,7 @@ impl Pull for Everything {
             after: None,
             progress: vec![Progress {
                 stage: "contacts".to_owned(),
+                rows: Kind::Contact,
                 processed: u32::from(end),
                 total: Some(5),
                 errors: 0,
@@ -214,12 +221,13 @@ impl Pull for Everything {
 }
 
 impl Commands for Everything {
-    fn perform(_host: &dyn Host, command: Command) -> Result<CommandOutcome, Failure> {
-        match command.name.as_str() {
+    fn perform(_host: &dyn Host, command: Command) -> Performed {
+        let result = match command.name.as_str() {
             "call.originate" => Ok(CommandOutcome::Accepted(Some(format!("call-{}", command.id)))),
             "message.send" => Ok(CommandOutcome::Done(command.arguments)),
             "call.hangup" => Ok(CommandOutcome::Unknown("no answer".to_owned())),
             other => Err(Failure::rejected("unknown-command", format!("`{other}` is no command of this source"))),
-        }
+        };
+        result.into()
     }
 }

@@ -2,6 +2,7 @@
 //! and must load for ever.
 
 #![cfg(target_family = "wasm")]
+#![allow(missing_docs, unsafe_code, unused_qualifications, reason = "a tool makes the bindings")]
 
 wit_bindgen::generate!({
     path: "../../../wit",

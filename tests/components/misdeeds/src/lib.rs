@@ -1,6 +1,7 @@
 //! A component that does whatever harm its settings tell it to do, each time it is asked to deliver.
 
 #![cfg(target_family = "wasm")]
+#![allow(missing_docs, unsafe_code, unused_qualifications, reason = "a tool makes the bindings")]
 
 use std::hint::black_box;
 

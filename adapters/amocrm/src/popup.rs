@@ -1,0 +1,63 @@
+//! A call that rings, shown to the users whose telephones ring.
+
+use cordboard_sdk::abilities::{Outcome, Receipt};
+use cordboard_sdk::records::Call;
+use cordboard_sdk::serde_json::json;
+use cordboard_sdk::vocabulary::Agent;
+
+use crate::call;
+use crate::deliver::Work;
+use crate::memo::Memo;
+use crate::refusal::Fault;
+
+/// How many users are told of one call: more telephones than that are a queue for which there is a wallboard.
+const USERS: usize = 20;
+
+impl Work<'_> {
+    /// Shows a call, once to each user, in one request for all who do not know of it. It cannot be withdrawn.
+    pub(crate) fn show(&self, call: &Call, mut memo: Memo) -> Result<Outcome, Fault> {
+        let skipped = |why: &str| Ok(Outcome::Skipped(why.into()));
+        let Some(phone) = call::client(call) else {
+            return skipped("the caller withholds the number: amoCRM has nothing to show");
+        };
+        let users: Vec<u64> = self.ringing(call).into_iter().filter(|user| !memo.told.contains(user)).collect();
+        // Without users everybody would see it.
+        if users.is_empty() {
+            return skipped(match memo.told.is_empty() {
+                true => "no telephone that rings is a user's",
+                false => "everybody whose telephone rings has been told",
+            });
+        }
+        let event = json!({"type": "phone_call", "phone_number": self.settings.shown(phone), "users": users});
+        self.api.post("/api/v2/events", &json!({"add": [event]}))?;
+        memo.told.extend(users);
+        Ok(Outcome::Done(Receipt { memo: memo.bytes(), ..Receipt::default() }))
+    }
+
+    /// The users whose telephones ring now, each once.
+    fn ringing(&self, call: &Call) -> Vec<u64> {
+        let desks = call.desks.iter().filter(|desk| desk.stopped_at.is_none() && desk.answered_at.is_none());
+        let people = self.host.ledger().agents();
+        let desks = desks.map(|desk| {
+            let known = people.iter().find(|agent| agent.extension.as_ref() == Some(&desk.extension));
+            known.cloned().unwrap_or_else(|| Agent::extension(&desk.extension))
+        });
+        let mut named: Vec<Agent> = desks.collect();
+        // Of an agent whom the hub knows by the extension it says who the user is.
+        let known = call.agent.iter().chain(call.callee.as_ref().and_then(|party| party.agent.as_ref()));
+        for agent in known {
+            match named.iter_mut().find(|one| one.extension == agent.extension) {
+                Some(desk) => *desk = agent.clone(),
+                None if call.desks.is_empty() => named.push(agent.clone()),
+                None => {}
+            }
+        }
+        let mut users = Vec::new();
+        for user in named.iter().filter_map(|agent| self.account().user(&self.settings, agent)) {
+            if !users.contains(&user) && users.len() < USERS {
+                users.push(user);
+            }
+        }
+        users
+    }
+}

@@ -1,0 +1,72 @@
+//! Bridges: who hears whom.
+
+use super::{Book, CHANNELS_OF_CALL, KEY, NAMES};
+use crate::message::Chan;
+
+impl Book {
+    pub(super) fn enter(&mut self, bridge: &[u8], chan: &Chan<'_>, holding: bool, at: u64) {
+        let Some(index) = self.adopt(chan, at) else { return };
+        if self.channels[index].bridge.as_deref() != Some(bridge) {
+            self.leave(index);
+        }
+        if holding || bridge.is_empty() || bridge.len() > KEY || self.bridges.len() >= NAMES {
+            return;
+        }
+        let members = self.bridges.entry(bridge.into()).or_default();
+        if !members.contains(&index) && members.len() < CHANNELS_OF_CALL {
+            members.push(index);
+        }
+        let others: Vec<usize> = members.iter().copied().filter(|other| *other != index).collect();
+        self.channels[index].bridge = Some(bridge.into());
+        if !self.channels[index].is_party() {
+            return;
+        }
+        let call = self.channels[index].call;
+        for other in others.into_iter().filter(|other| self.channels[*other].is_party()).collect::<Vec<_>>() {
+            let theirs = self.channels[other].call;
+            if theirs == call {
+                for end in [index, other] {
+                    if self.calls[call].leg(end).is_some_and(|leg| leg.is_open()) {
+                        self.picks_up(call, end, at);
+                    }
+                }
+            } else {
+                self.meets(call, other, at);
+                self.meets(theirs, index, at);
+            }
+        }
+        self.touch(call);
+    }
+
+    /// A call that nobody has answered meets somebody of another call in a bridge: a conference, a parked call.
+    fn meets(&mut self, call: usize, whom: usize, at: u64) {
+        if self.calls[call].answered || self.calls[call].ended {
+            return;
+        }
+        let extension = self.channels[whom].extension().map(str::to_owned);
+        self.calls[call].answer(extension, Some(at));
+        self.calls[call].ringing.get_or_insert(at);
+        self.touch(call);
+    }
+
+    pub(super) fn leave(&mut self, index: usize) {
+        let Some(bridge) = self.channels[index].bridge.take() else { return };
+        if let Some(members) = self.bridges.get_mut(&bridge) {
+            members.retain(|member| *member != index);
+            if members.is_empty() {
+                self.bridges.remove(&bridge);
+            }
+        }
+    }
+
+    pub(super) fn bridge_merged(&mut self, from: &[u8], to: &[u8]) {
+        if from == to || to.is_empty() || to.len() > KEY {
+            return;
+        }
+        let Some(moving) = self.bridges.remove(from) else { return };
+        for index in &moving {
+            self.channels[*index].bridge = Some(to.into());
+        }
+        self.bridges.entry(to.into()).or_default().extend(moving);
+    }
+}

@@ -1,0 +1,125 @@
+//! A server of files behind TLS, as messengers have their media. Its certificate is for `localhost`, of the tests' own
+//! authority.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{Response, Uri};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+/// The certificate of the authority, in PEM.
+pub const AUTHORITY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/tls/ca.pem");
+
+/// What stands under a path.
+#[derive(Clone, Debug)]
+pub struct File {
+    /// The status of the answer.
+    pub status: u16,
+    /// Its type.
+    pub media_type: &'static str,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
+#[derive(Default)]
+struct Shelf {
+    files: Mutex<HashMap<String, File>>,
+    asked: Mutex<Vec<String>>,
+}
+
+/// The server; it ends when it is dropped.
+pub struct Files {
+    address: SocketAddr,
+    shelf: Arc<Shelf>,
+    serving: JoinHandle<()>,
+}
+
+impl Files {
+    /// Listens on a free port of the loopback interface.
+    pub async fn start() -> std::io::Result<Self> {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let pem = include_bytes!("../fixtures/tls/server.pem");
+        let chain = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().expect("a certificate");
+        let key = PrivateKeyDer::from_pem_slice(include_bytes!("../fixtures/tls/server.key")).expect("a key");
+        let config = rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key);
+        let acceptor = TlsAcceptor::from(Arc::new(config.expect("a certificate and its key")));
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let (address, shelf) = (listener.local_addr()?, Arc::<Shelf>::default());
+        let router = Router::new().fallback(answer).with_state(shelf.clone());
+        let serving = tokio::spawn(async move {
+            // It ends with the task.
+            let _ = axum::serve(Secured { listener, acceptor }, router).await;
+        });
+        Ok(Self { address, shelf, serving })
+    }
+
+    /// Puts a file under a path.
+    pub fn put(&self, path: &str, status: u16, media_type: &'static str, bytes: impl Into<Vec<u8>>) {
+        let file = File { status, media_type, bytes: bytes.into() };
+        self.shelf.files.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), file);
+    }
+
+    /// How often a path was asked for.
+    pub fn asked(&self, path: &str) -> usize {
+        let asked = self.shelf.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.iter().filter(|one| *one == path).count()
+    }
+
+    /// What stands in a list of hosts that are allowed.
+    pub fn host(&self) -> String {
+        format!("localhost:{}", self.address.port())
+    }
+
+    /// The URL of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("https://{}{path}", self.host())
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+async fn answer(State(shelf): State<Arc<Shelf>>, uri: Uri) -> Response<Body> {
+    let path = uri.path().to_owned();
+    let file = shelf.files.lock().unwrap_or_else(PoisonError::into_inner).get(&path).cloned();
+    shelf.asked.lock().unwrap_or_else(PoisonError::into_inner).push(path);
+    let file = file.unwrap_or(File { status: 404, media_type: "text/plain", bytes: b"gone".to_vec() });
+    let answer = Response::builder().status(file.status).header("content-type", file.media_type);
+    answer.body(Body::from(file.bytes)).expect("an answer")
+}
+
+struct Secured {
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+}
+
+impl axum::serve::Listener for Secured {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            let Ok((stream, address)) = self.listener.accept().await else { continue };
+            // Whoever does not believe the certificate goes away.
+            if let Ok(stream) = self.acceptor.accept(stream).await {
+                return (stream, address);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<Self::Addr> {
+        self.listener.local_addr()
+    }
+}

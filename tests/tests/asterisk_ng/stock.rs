@@ -1,0 +1,83 @@
+//! `/asterisk`: the stock widget.
+
+use serde_json::{Value, json};
+
+use crate::world::Plan;
+
+const LOGIN: &str = "_login=admin&_secret=p4ssw0rd";
+
+fn given(text: &str) -> Value {
+    let object = text.strip_prefix("asterisk_cb(").and_then(|rest| rest.strip_suffix(");"));
+    serde_json::from_str(object.unwrap_or_else(|| panic!("{text}"))).unwrap()
+}
+
+#[tokio::test]
+async fn acceptance_01_to_04_the_stock_widget() {
+    let world = Plan::default().start().await;
+    let (status, media_type, text) = world.stock(&format!("{LOGIN}&_action=status")).await;
+    assert_eq!((status.as_u16(), media_type.as_str()), (200, "text/javascript; charset=utf-8"));
+    assert_eq!(given(&text)["status"], "ok");
+
+    let (status, _, text) = world.stock("_login=admin&_secret=wrong&_action=status").await;
+    assert_eq!((status.as_u16(), given(&text)), (200, json!({ "status": "not authorized." })));
+
+    for (query, said) in [
+        ("_action=call&from=1001", "invalid data."),
+        ("_action=call&from=1001&to=12", "invalid phones."),
+        ("_action=call&from=999&to=79990001122", "unknown agent number."),
+    ] {
+        let (status, _, text) = world.stock(&format!("{LOGIN}&{query}")).await;
+        assert_eq!((status.as_u16(), given(&text)), (200, json!({ "status": said })), "{query}");
+    }
+    assert!(world.pbx.actions("Originate").is_empty());
+
+    let (_, _, text) = world.stock(&format!("{LOGIN}&_action=call&from=1001&to=%2B44+%287700%29+900456")).await;
+    assert_eq!(given(&text)["status"], "ok");
+    assert_eq!(world.sent("Originate", "Channel"), ["Local/1001@from-internal"]);
+    assert_eq!(world.sent("Originate", "Context"), ["from-internal"]);
+    assert_eq!(world.sent("Originate", "Exten"), ["+447700900456"]);
+    assert_eq!(
+        (world.sent("Originate", "Priority"), world.sent("Originate", "Async")),
+        (vec!["1".into()], vec!["true".into()])
+    );
+}
+
+/// What the PBX refuses is not told as done.
+#[tokio::test]
+async fn fault_11_failures_of_the_pbx_reach_the_user() {
+    let world = Plan::default().start().await;
+    world.pbx.lacks("447700900998");
+    let (_, _, text) = world.stock(&format!("{LOGIN}&_action=call&from=1001&to=447700900998")).await;
+    let told = given(&text);
+    assert_eq!(told["status"], "error");
+    assert!(told["data"].as_str().unwrap().contains("Extension does not exist."), "{told}");
+    let result = world.result("originate", json!({ "phone": "447700900998" })).await;
+    assert_eq!(result["exception_name"], "ValueError");
+    assert!(result["message"].as_str().unwrap().contains("Extension does not exist."), "{result}");
+    world.pbx.down();
+    let gone = || async {
+        world.result("originate", json!({ "phone": "447700900456" })).await["exception_name"] == "TimeoutError"
+    };
+    world.until("it is told that there is no connection", gone).await;
+}
+
+#[tokio::test]
+async fn fault_14_secrets_are_in_no_log_and_none_is_a_default() {
+    let world = Plan::default().start().await;
+    world.stock(&format!("{LOGIN}&_action=status")).await;
+    world.stock("_login=admin&_secret=a-wrong-secret&_action=status").await;
+    world.result("ping", json!({})).await;
+    let log = world.hub.log();
+    assert!(log.contains("answered"), "requests are logged at this level");
+    for secret in ["p4ssw0rd", "a-wrong-secret", crate::world::KEY] {
+        assert!(!log.contains(secret), "{secret} stands in the log");
+    }
+    assert!(!world.hub.get("/v1/intake").await.to_string().contains("p4ssw0rd"));
+    let file = world.hub.folder().join("tenants/acme.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(world.hub.folder().join("key"), "AsteriskNG").unwrap();
+    std::fs::write(&file, text.replace("{ env = \"WIDGET_KEY\" }", "{ file = \"key\" }")).unwrap();
+    let checked = world.hub.command(&["check"]).output().unwrap();
+    let said = String::from_utf8_lossy(&checked.stderr).into_owned();
+    assert!(!checked.status.success() && said.contains("secret_key"), "the old server's default is refused: {said}");
+}

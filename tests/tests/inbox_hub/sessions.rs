@@ -1,0 +1,93 @@
+//! Codes to pair with, the login, and the webhook's registration.
+
+use std::time::Duration;
+
+use cordboard_tests::inbox_hub::SESSION;
+use serde_json::json;
+
+use crate::world::{SECRET, Wish, World};
+
+#[tokio::test]
+async fn a_code_goes_to_supervisors_and_is_on_no_disk() {
+    let mut world = World::start(Wish::sync(), |_| {}).await;
+    world.server.connected(false).await;
+    let (mut supervisor, mut agent) = (world.live("supervisor").await, world.live("agent").await);
+    let code = |mark: &str| format!("data:image/png;base64,SECRET-CODE-{mark}");
+    let soon = cordboard_tests::inbox_hub::moment(60);
+    world.server.tell("session.qr", json!({ "qrCode": code("A"), "expiresAt": soon })).await;
+    let told = supervisor.next_of("session.code").await;
+    assert_eq!((&told["code"], &told["session"]), (&json!(code("A")), &json!(SESSION)));
+    // One that is over, and one that comes when it is of no use any more.
+    world.server.tell("session.qr", json!({ "qrCode": code("B"), "expiresAt": "2025-10-15T10:31:00.000Z" })).await;
+    world.server.connected(true).await;
+    world
+        .server
+        .tell("session.qr", json!({ "qrCode": code("C"), "timestamp": "2025-10-15T10:30:00.000Z", "expiresAt": soon }))
+        .await;
+    // By hand, too, it goes to whoever asked.
+    world.server.connected(false).await;
+    let (status, shown) = world.command("code-1", "session.code", json!({ "session": SESSION })).await;
+    assert_eq!((status, &shown["result"]["code"]), (200, &json!("data:image/png;base64,iVBORw0KGgo=")), "{shown}");
+    let (_, again) = world.command("code-1", "session.code", json!({ "session": SESSION })).await;
+    assert_eq!(again["result"], json!(null), "it is not kept: {again}");
+    // The next thing that either is told shows that no code came in between.
+    world.server.says("34600111222@s.whatsapp.net", "hola").await;
+    loop {
+        let frame = supervisor.next().await;
+        assert_ne!(frame["type"], "session.code", "{frame}");
+        if frame["type"] == "message.received" {
+            break;
+        }
+    }
+    let quiet = tokio::time::timeout(Duration::from_secs(1), agent.next_of("session.code")).await;
+    assert!(quiet.is_err(), "an agent is told no code");
+    let kept = world.hub.get("/v1/intake?limit=500").await;
+    assert!(kept["items"].as_array().unwrap().iter().any(|row| row["size"] == 0), "that it came is kept: {kept}");
+    world.hub.stop().await;
+    for secret in ["SECRET-CODE-", "iVBORw0KGgo"] {
+        assert_eq!(world.on_disk(secret), Vec::<String>::new(), "{secret}");
+    }
+}
+
+#[tokio::test]
+async fn no_more_logins_than_the_provider_takes_whatever_restarts() {
+    let mut world = World::start(Wish::sync(), |server| server.world().fill(2, 1, 1)).await;
+    for _ in 0..6 {
+        world.read("admin", "").await;
+        world.done("sync").await;
+        world.hub.kill();
+        world.hub.launch();
+        world.hub.ready().await;
+    }
+    assert_eq!(world.server.logins(), 1, "a grant outlives the hub");
+    for round in 0..6 {
+        world.server.expire_tokens();
+        world.read("admin", "").await;
+        if round < 3 {
+            world.done("sync").await;
+        } else {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        world.hub.kill();
+        world.hub.launch();
+        world.hub.ready().await;
+    }
+    assert!(world.server.logins() <= 4, "{} of the 5 that a quarter of an hour has", world.server.logins());
+    assert_eq!(world.server.limits().refused(), 0);
+    assert_eq!(world.job("sync").await["state"], "running", "it waits for the next one");
+}
+
+#[tokio::test]
+async fn the_webhook_is_registered_once() {
+    let world = World::start(Wish::sync(), |_| {}).await;
+    world.server.world().hooks.clear();
+    let url = world.hub.url("/v1/hooks/acme/whatsapp");
+    for key in ["one", "two", "three"] {
+        let (status, answer) = world.command(key, "webhook.register", json!({ "url": url })).await;
+        assert_eq!((status, &answer["state"]), (200, &"done".into()), "{answer}");
+    }
+    let hooks = world.server.world().hooks.clone();
+    assert_eq!((hooks.len(), hooks[0].url.as_str(), hooks[0].secret.as_str()), (1, url.as_str(), SECRET));
+    world.server.says("34600111222@s.whatsapp.net", "hola").await;
+    assert_eq!(world.events("message.received").await.len(), 1, "and it works");
+}
