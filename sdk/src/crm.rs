@@ -1,5 +1,5 @@
-//! What adapters of CRMs share: whose side of a call is which, numbers compared by their digits, and what was written
-//! where, so that only changes are written again.
+//! What adapters of CRMs share: whose side of a call is which, numbers compared by their digits, why a request has no
+//! result, and what was written where, so that only changes are written again.
 
 use std::collections::BTreeMap;
 
@@ -122,6 +122,102 @@ impl Failure {
             Self::Rejected(_) => "rejected",
             Self::Misconfigured(_) => "misconfigured",
             Self::Other(_) => "other",
+        }
+    }
+}
+
+/// Why a request to a CRM has no result.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fault<S> {
+    /// The CRM answered, and refused in its own form.
+    Said(S),
+    /// There is no answer of the CRM's.
+    Silent {
+        /// What the hub should do.
+        failure: Failure,
+        /// It may have been carried out all the same.
+        uncertain: bool,
+    },
+}
+
+/// A refusal in a CRM's own form: what it means to the hub is the failure it becomes, what it means to the adapter is
+/// asked here.
+pub trait Refused: Into<Failure> {
+    /// The CRM's own name for it; empty when it has none.
+    fn code(&self) -> &str {
+        ""
+    }
+
+    /// The HTTP status, where it says anything.
+    fn status(&self) -> Option<u16> {
+        None
+    }
+
+    /// Whether what it is about is not there, or not for this user.
+    fn is_gone(&self) -> bool;
+
+    /// Whether there is such a thing already.
+    fn is_duplicate(&self) -> bool {
+        false
+    }
+
+    /// Whether the user lacks a right.
+    fn is_denied(&self) -> bool {
+        false
+    }
+
+    /// Whether the CRM does not take what was sent: repeating it unchanged is of no use.
+    fn is_refused(&self) -> bool {
+        false
+    }
+}
+
+impl<S: Refused> Fault<S> {
+    /// The refusal, if there is one.
+    pub fn said(&self) -> Option<&S> {
+        match self {
+            Self::Said(said) => Some(said),
+            Self::Silent { .. } => None,
+        }
+    }
+
+    /// The CRM's own name for it; empty when it has none.
+    pub fn code(&self) -> &str {
+        self.said().map_or("", S::code)
+    }
+
+    /// The HTTP status of a refusal, where it says anything.
+    pub fn status(&self) -> Option<u16> {
+        self.said().and_then(S::status)
+    }
+
+    /// Whether what was asked about is not there, or not for this user.
+    pub fn is_gone(&self) -> bool {
+        self.said().is_some_and(S::is_gone)
+    }
+
+    /// Whether there is such a thing already.
+    pub fn is_duplicate(&self) -> bool {
+        self.said().is_some_and(S::is_duplicate)
+    }
+
+    /// Whether the user lacks a right.
+    pub fn is_denied(&self) -> bool {
+        self.said().is_some_and(S::is_denied)
+    }
+
+    /// Whether the CRM does not take what was sent: repeating it unchanged is of no use.
+    pub fn is_refused(&self) -> bool {
+        self.said().is_some_and(S::is_refused)
+    }
+}
+
+impl<S: Into<Failure>> From<Fault<S>> for Failure {
+    fn from(fault: Fault<S>) -> Self {
+        match fault {
+            Fault::Said(said) => said.into(),
+            Fault::Silent { failure, uncertain: true } => failure.uncertain(),
+            Fault::Silent { failure, .. } => failure,
         }
     }
 }

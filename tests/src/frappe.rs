@@ -172,6 +172,11 @@ impl FakeFrappe {
         self.server.plan().next.push_back((part.to_owned(), fault));
     }
 
+    /// Whether every fault that was planned by `next` has been met.
+    pub fn all_met(&self) -> bool {
+        self.server.plan().next.is_empty()
+    }
+
     /// Every request meets this fault, until it is `None` again.
     pub fn down(&self, fault: Option<Fault>) {
         self.server.plan().down = fault;

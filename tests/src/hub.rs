@@ -101,6 +101,9 @@ pub struct Hub {
 /// How long a hub may take to start: compiling the components for the first time is slow on a busy machine.
 const START: Duration = Duration::from_secs(120);
 
+/// How long a test waits for anything else.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 impl Hub {
     /// Writes the configuration and starts the hub, ready to serve.
     pub async fn start(setup: Setup) -> Self {
@@ -255,14 +258,39 @@ impl Hub {
     }
 
     /// Waits until something is so, and says what it waited for when it never is.
-    pub async fn until<F, W>(&self, what: &str, mut so: F)
+    pub async fn until<F, W>(&self, what: &str, so: F)
+    where
+        F: FnMut() -> W,
+        W: Future<Output = bool>,
+    {
+        self.within(PATIENCE, what, so).await;
+    }
+
+    /// The same, for no longer than this.
+    pub async fn within<F, W>(&self, patience: Duration, what: &str, mut so: F)
     where
         F: FnMut() -> W,
         W: Future<Output = bool>,
     {
         let begun = Instant::now();
         while !so().await {
-            assert!(begun.elapsed() < Duration::from_secs(60), "waited in vain for: {what}\n{}", self.log());
+            assert!(begun.elapsed() < patience, "waited in vain for: {what}\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until there are deliveries, and each of them stands in one of these states.
+    pub async fn settled(&self, states: &[&str]) {
+        let begun = Instant::now();
+        loop {
+            let page = self.get("/v1/deliveries?limit=500").await;
+            let items = page["items"].as_array().cloned().unwrap_or_default();
+            let stands = |item: &Value| item["state"].as_str().is_some_and(|state| states.contains(&state));
+            if !items.is_empty() && items.iter().all(stands) {
+                return;
+            }
+            let wanted = states.join(" or ");
+            assert!(begun.elapsed() < PATIENCE, "not all deliveries are {wanted}: {page:#}\n{}", self.log());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

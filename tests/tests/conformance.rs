@@ -8,6 +8,8 @@ use cordboard::components::contract::Grant;
 use cordboard::components::{Handle, Limits, Runtime, RuntimeOptions, Use, UseOptions};
 use cordboard::conformance::{self, Finding, Grade, Report};
 use cordboard::model::Numbering;
+use cordboard_tests::amocrm::{self, FakeAmocrm};
+use cordboard_tests::frappe::FakeFrappe;
 use cordboard_tests::hub::components;
 use cordboard_tests::vtiger::{FakeVtiger, HUB_KEY};
 use serde_json::{Value, json};
@@ -28,8 +30,8 @@ async fn conforms(name: &str, settings: Value, grant: Option<Grant>, untried: &[
     assert!(others.is_empty(), "{name}: {others:#?}\n{report}");
 }
 
-/// What a component gets by logging in at an outside system that is there.
-async fn issued(name: &str, settings: &Value, host: &str) -> Grant {
+/// A use of a component that has logged in at an outside system that is there, and what it got by that.
+async fn logged_in(name: &str, settings: &Value) -> (Arc<Use>, Grant) {
     let runtime = Runtime::new(RuntimeOptions::default()).unwrap();
     let component = runtime.load(&components().join(format!("{name}.wasm"))).await.unwrap();
     let options = UseOptions {
@@ -37,20 +39,22 @@ async fn issued(name: &str, settings: &Value, host: &str) -> Grant {
         name: name.to_owned(),
         settings: settings.clone(),
         secrets: Vec::new(),
-        allow: vec![host.to_owned()],
+        allow: vec!["127.0.0.1".to_owned()],
         databases: BTreeMap::new(),
         numbering: Arc::new(Numbering::default()),
         limits: Limits::default(),
     };
     let used = Use::new(&runtime, Handle::new(component), options).unwrap();
-    used.issue(None).await.0.unwrap().unwrap()
+    let grant = used.issue(None).await.0.unwrap().unwrap();
+    used.set_grant(Some(grant.clone()));
+    (used, grant)
 }
 
 #[tokio::test]
 async fn vtiger_conforms() {
     let crm = FakeVtiger::start().await.unwrap();
     let settings = json!({ "url": crm.url(), "username": "hub", "access_key": HUB_KEY });
-    let grant = issued("vtiger", &settings, "127.0.0.1").await;
+    let (_, grant) = logged_in("vtiger", &settings).await;
     let before = crm.faults().requests();
     conforms("vtiger", settings, Some(grant), &[]).await;
     assert_eq!(crm.faults().requests(), before, "nothing leaves the machine, not even the trial");
@@ -90,18 +94,31 @@ async fn ami_conforms() {
 
 #[tokio::test]
 async fn frappe_conforms() {
-    let settings =
-        json!({ "url": "https://crm.test", "api_key": "the-key-of-the-hub", "api_secret": "not-to-be-told" });
-    conforms("frappe", settings, None, &["directory", "sink"]).await;
+    let site = FakeFrappe::start().await.unwrap();
+    let manager = site.world().user("hub@example.test", &["System Manager"]);
+    let settings = json!({ "url": site.url(), "api_key": manager.key, "api_secret": manager.secret });
+    let (used, _) = logged_in("frappe", &settings).await;
+    for step in used.lacking(None).await.0.unwrap().unwrap() {
+        used.make(&step).await.0.unwrap().unwrap();
+    }
+    // The grant says what the site has.
+    let grant = used.issue(None).await.0.unwrap().unwrap();
+    let before = site.asked().len();
+    conforms("frappe", settings, Some(grant), &[]).await;
+    assert_eq!(site.asked().len(), before, "nothing leaves the machine, not even the trial");
 }
 
 #[tokio::test]
 async fn amocrm_conforms() {
+    let crm = FakeAmocrm::start().await.unwrap();
     let settings = json!({
-        "url": "https://acme.amocrm.ru", "client_id": "8a0f", "client_secret": "not-to-be-told", "code": "nor-is-this-one",
-        "redirect_uri": "https://hub.test/oauth", "hook_token": "a-secret-address-of-it",
+        "url": crm.url(), "client_id": amocrm::CLIENT, "client_secret": amocrm::SECRET, "code": amocrm::CODE,
+        "redirect_uri": amocrm::REDIRECT, "hook_token": "a-secret-address-of-it",
     });
-    conforms("amocrm", settings, None, &["directory", "sink"]).await;
+    let (_, grant) = logged_in("amocrm", &settings).await;
+    let before = crm.faults().log().len();
+    conforms("amocrm", settings, Some(grant), &[]).await;
+    assert_eq!(crm.faults().log().len(), before, "nothing leaves the machine, not even the trial");
 }
 
 #[tokio::test]

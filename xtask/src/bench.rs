@@ -10,8 +10,11 @@ use crate::workspace::{Workspace, say};
 
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Only these rows: webhooks, decode, deliveries, batches, live, sockets, polls, asterisk, events, start
+    /// Only these rows: webhooks, decode, deliveries, batches, sync, live, sockets, polls, asterisk, events, start
     rows: Vec<String>,
+    /// Also what takes minutes: `sync` within the limits of its server
+    #[arg(long)]
+    long: bool,
 }
 
 pub fn main(arguments: &Arguments) -> Result<()> {
@@ -23,7 +26,8 @@ pub fn main(arguments: &Arguments) -> Result<()> {
     let line = [&["build", "--release", "--bin", "cordboard", "--bin", "cordboard-bench"], &packages[..]].concat();
     cargo(&workspace, &line, "build the hub and the bench")?;
     let bench = workspace.target.join("release").join(format!("cordboard-bench{}", std::env::consts::EXE_SUFFIX));
-    let status = Command::new(&bench).args(&arguments.rows).current_dir(&workspace.root).status();
+    let long = arguments.long.then_some("--long");
+    let status = Command::new(&bench).args(&arguments.rows).args(long).current_dir(&workspace.root).status();
     if !status.with_context(|| format!("cannot start {}", bench.display()))?.success() {
         bail!("the bench ended early: the reason stands above");
     }

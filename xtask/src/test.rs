@@ -21,6 +21,9 @@ pub fn main(arguments: &Arguments) -> Result<()> {
     let nextest = has_nextest(&workspace);
     say("running the tests");
     let mut line = if nextest { vec!["nextest", "run", "--no-fail-fast"] } else { vec!["test", "--no-fail-fast"] };
+    if nextest && std::env::var_os("CI").is_some() {
+        line.extend(["--profile", "ci"]);
+    }
     if arguments.package.is_empty() {
         line.push("--workspace");
     }

@@ -4,6 +4,7 @@
 use cordboard_sdk::crm;
 use cordboard_sdk::serde_json::Value;
 use cordboard_sdk::vocabulary::{Agent, Instant};
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::api::{Api, embedded};
@@ -28,6 +29,8 @@ pub struct Account {
     pub id: u64,
     /// Its id in the chat service.
     pub amojo: String,
+    /// The name of its time zone.
+    pub zone: String,
     /// Those who can log in; absent when the integration may not list them.
     pub users: Option<Vec<User>>,
     /// Its pipelines.
@@ -67,12 +70,13 @@ impl Account {
     /// Asks the account. Of what was known before, where it is and what was used up stays.
     pub fn learn(self, api: &Api, settings: &Settings) -> Result<Self, Fault> {
         let mut account = Self { stamp: crm::stamp(settings), problems: Vec::new(), ..self };
-        let said = api.get("/api/v4/account", &[("with", "amojo_id")])?.unwrap_or_default();
+        let said = api.get("/api/v4/account", &[("with", "amojo_id,datetime_settings")])?.unwrap_or_default();
         let Some(id) = said["id"].as_u64() else {
             return Err(odd("get /api/v4/account: there is no id in the answer"));
         };
         account.id = id;
         account.amojo = said["amojo_id"].as_str().unwrap_or_default().to_owned();
+        account.zone = said["_embedded"]["datetime_settings"]["timezone"].as_str().unwrap_or_default().to_owned();
         account.learn_users(api, settings)?;
         account.learn_pipelines(api, settings)?;
         Ok(account)
@@ -155,6 +159,11 @@ impl Account {
         let named = named.and_then(|user| self.resolve(&settings::User::Text(user.to_owned())));
         let extension = agent.extension.as_deref().map(str::trim).unwrap_or_default();
         named.or_else(|| settings.users.get(extension).and_then(|user| self.resolve(user)))
+    }
+
+    /// By what clock its days begin: UTC when it does not say.
+    pub fn zone(&self) -> TimeZone {
+        TimeZone::get(&self.zone).unwrap_or(TimeZone::UTC)
     }
 
     /// A card's page.

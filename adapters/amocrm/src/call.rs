@@ -180,14 +180,11 @@ impl Rendering<'_> {
     /// and the contact says it once more.
     pub fn unsorted(&self, pipeline: Option<u64>) -> Value {
         let (phone, began) = (self.phone(), self.began());
-        let mut metadata = json!({
+        let metadata = json!({
             "uniq": self.key, "phone": phone, "from": phone, "called_at": began, "duration": self.duration(),
             "link": self.link().unwrap_or_default(), "service_code": self.settings.service_code,
-            "is_call_event_needed": true,
+            "call_responsible": self.who.shown(), "is_call_event_needed": true,
         });
-        if let Some(shown) = self.who.shown() {
-            metadata["call_responsible"] = shown;
-        }
         let mut lead = json!({
             "request_id": self.key, "source_uid": self.settings.source_uid, "source_name": self.settings.source_name,
             "created_at": began, "metadata": metadata, "_embedded": {"contacts": [self.contact()]},

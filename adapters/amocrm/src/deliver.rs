@@ -1,5 +1,5 @@
-//! Making amoCRM agree with records: what is there already is looked up, calls that are new go out together, and an
-//! answer about several of them is taken apart.
+//! Making amoCRM agree with records: what is there already is looked up, calls that are new go out together, and what
+//! stands is reported, whatever becomes of the rest.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -7,22 +7,30 @@ use std::collections::HashMap;
 use cordboard_sdk::Host;
 use cordboard_sdk::abilities::{Change, Outcome, Receipt};
 use cordboard_sdk::records::{Call, Item};
-use cordboard_sdk::serde_json::{Value, json};
-use cordboard_sdk::vocabulary::{Failure, Phone};
+use cordboard_sdk::serde_json::Value;
+use cordboard_sdk::vocabulary::{Failure, Phone, Retryable};
 
 use crate::account::Account;
-use crate::api::{Api, embedded};
+use crate::add::Added;
+use crate::api::Api;
 use crate::call::{self, Doing, Rendering};
 use crate::chat;
-use crate::memo::{Memo, Note, Place};
+use crate::memo::{Memo, Place};
 use crate::person::{self, Card};
-use crate::refusal::{self, Fault};
+use crate::refusal::Fault;
 use crate::responsible::{self, Who};
 use crate::session::Session;
 use crate::settings::Settings;
 
-/// Milliseconds after which the rest of a batch is left for the next call.
+/// Milliseconds after which no further change is begun: the rest of a batch is left for the next call.
 const BUDGET: u64 = 12_000;
+
+/// Milliseconds after which nothing more is asked of the account. The hub ends a call after 30 s, and the last request
+/// may take 10 of them.
+const LIMIT: u64 = 19_000;
+
+/// Milliseconds for which amoCRM's search may not find what has just been written.
+const SETTLES: u64 = 15_000;
 
 /// One call of `deliver`.
 pub struct Work<'h> {
@@ -32,6 +40,10 @@ pub struct Work<'h> {
     pub(crate) api: Api<'h>,
     /// Who has which number, so that a batch asks once.
     people: RefCell<HashMap<String, Vec<Card>>>,
+    /// Cards that this batch has made, by the number.
+    pub(crate) made: RefCell<HashMap<String, (&'static str, u64)>>,
+    /// Incoming leads that wait, the newest first, once they have been asked for.
+    pub(crate) waiting: RefCell<Option<Vec<Value>>>,
     started: u64,
 }
 
@@ -45,56 +57,24 @@ pub(crate) struct Prepared<'c> {
     pub(crate) notes: Vec<String>,
 }
 
-/// What came of a batch so far.
-struct Done {
-    outcomes: Vec<Option<Outcome>>,
-    /// What holds for the rest of it as well.
-    stop: Option<Failure>,
-}
-
-impl Done {
-    fn put(&mut self, at: usize, outcome: Result<Outcome, Fault>) {
-        let outcome = outcome.unwrap_or_else(|fault| {
-            let silent = matches!(fault, Fault::Silent { .. });
-            let failure = Failure::from(fault);
-            let all = matches!(failure, Failure::Unauthorized(_) | Failure::RateLimited(_) | Failure::Misconfigured(_));
-            if all || (silent && matches!(failure, Failure::Retryable(_))) {
-                self.stop = Some(failure.clone());
-            }
-            Outcome::Failed(failure)
-        });
-        self.outcomes[at] = Some(outcome);
-    }
-}
-
-/// What came of asking amoCRM to add calls.
-enum Added {
-    /// It stands there.
-    Stands(Note),
-    /// Nobody has the number.
-    Nobody,
-    /// It will not be taken as it is.
-    Refused(String),
-    /// The answer says nothing of it.
-    Unsaid,
-}
-
 impl<'h> Work<'h> {
     /// With the grant's session.
     pub fn begin(host: &'h dyn Host) -> Result<Self, Failure> {
         let settings: Settings = host.settings_as()?;
         let session = Session::of(host, &settings)?;
-        let api = session.api(host);
-        Ok(Self { host, settings, session, api, people: RefCell::default(), started: host.now() })
+        let started = host.now();
+        let api = session.api(host).until(started + LIMIT);
+        let (people, made, waiting) = (RefCell::default(), RefCell::default(), RefCell::default());
+        Ok(Self { host, settings, session, api, people, made, waiting, started })
     }
 
-    /// Everybody with this number, the best first.
+    /// Everybody whom amoCRM takes for the owner of this number, the best first.
     pub(crate) fn people(&self, phone: &Phone) -> Result<Vec<Card>, Fault> {
         let Some(digits) = phone.digits() else { return Ok(Vec::new()) };
         if let Some(known) = self.people.borrow().get(&digits) {
             return Ok(known.clone());
         }
-        let found = person::everybody(&self.api, &self.settings, &digits)?;
+        let found = person::everybody(&self.api, &self.settings, phone, &digits)?;
         self.people.borrow_mut().insert(digits, found.clone());
         Ok(found)
     }
@@ -109,49 +89,68 @@ impl<'h> Work<'h> {
         &self.session.account
     }
 
-    /// One outcome for each change, in their order: calls of a first try go out together, and before anything that comes
-    /// after them.
+    /// One outcome for each change, in their order: calls of a first try go out together, and before any call that comes
+    /// after them. Messages come last: they go to another service, and its faults are no reason for calls to wait.
     pub fn deliver(&self, changes: &[Change]) -> Vec<Outcome> {
-        let mut done = Done { outcomes: changes.iter().map(|_| None).collect(), stop: None };
+        let mut outcomes: Vec<Option<Outcome>> = changes.iter().map(|_| None).collect();
+        let late = || self.host.now().saturating_sub(self.started) > BUDGET;
         let mut new: Vec<(usize, Prepared)> = Vec::new();
+        for (at, change) in changes.iter().enumerate() {
+            outcomes[at] = match &change.item {
+                Item::Call(_) if late() => break,
+                Item::Call(call) => self.one(at, change, call, &mut new, &mut outcomes),
+                Item::Message(_) => None,
+                _ => Some(Outcome::Skipped("amoCRM is told of calls and messages".into())),
+            };
+        }
+        self.add_all(new, &mut outcomes);
         let mut chats = chat::Chats::new(self);
         for (at, change) in changes.iter().enumerate() {
-            if done.stop.is_some() || self.host.now().saturating_sub(self.started) > BUDGET {
-                break;
+            match &change.item {
+                Item::Message(_) if late() => break,
+                Item::Message(message) => outcomes[at] = Some(chats.message(change, message)),
+                _ => {}
             }
-            let outcome = match &change.item {
-                Item::Call(call) => match self.begin_call(change, call) {
-                    Ok(Begun::Ended(outcome)) => Ok(outcome),
-                    Ok(Begun::New(prepared)) if change.attempt == 1 && call::client(call).is_some() => {
-                        new.push((at, prepared));
-                        continue;
-                    }
-                    Ok(Begun::New(prepared)) => {
-                        self.add_all(std::mem::take(&mut new), &mut done);
-                        if done.stop.is_some() { break } else { self.finish(prepared, None) }
-                    }
-                    Err(fault) => Err(fault),
-                },
-                Item::Message(message) => chats.message(change, message),
-                _ => Ok(Outcome::Skipped("amoCRM is told of calls and messages".into())),
-            };
-            done.put(at, outcome);
         }
-        self.add_all(new, &mut done);
         // Of what there was no time for no attempt is spent, and it comes again at once.
-        let left = done.stop.unwrap_or(Failure::RateLimited(Some(0)));
-        done.outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| Outcome::Failed(left.clone()))).collect()
+        let left = Failure::RateLimited(Some(0));
+        outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| Outcome::Failed(left.clone()))).collect()
     }
 
-    /// What can be said of a call without adding it.
-    fn begin_call<'c>(&self, change: &'c Change, call: &'c Call) -> Result<Begun<'c>, Fault> {
+    /// What comes of one call; nothing yet when it goes out with others that are new.
+    fn one<'c>(
+        &self,
+        at: usize,
+        change: &'c Change,
+        call: &'c Call,
+        new: &mut Vec<(usize, Prepared<'c>)>,
+        outcomes: &mut [Option<Outcome>],
+    ) -> Option<Outcome> {
         let memo = Memo::read(&change.memo);
-        let ended = |outcome| Ok(Begun::Ended(outcome));
         match call::doing(&self.settings, call) {
-            Doing::Nothing(why) => return ended(Outcome::Skipped(why.into())),
-            Doing::Show => return self.show(call, memo).map(Begun::Ended),
+            Doing::Nothing(why) => return Some(Outcome::Skipped(why.into())),
+            Doing::Show => {
+                let shown = self.show(call, memo);
+                return Some(shown.unwrap_or_else(|fault| self.failed(&fault, false)));
+            }
             Doing::Log => {}
         }
+        let before = self.api.written();
+        let prepared = match self.prepare(change, call, memo) {
+            Ok(Begun::New(prepared)) => prepared,
+            Ok(Begun::Ended(outcome)) => return Some(outcome),
+            Err(fault) => return Some(self.failed(&fault, self.api.written() > before)),
+        };
+        if change.attempt == 1 && call::client(call).is_some() {
+            new.push((at, prepared));
+            return None;
+        }
+        self.add_all(std::mem::take(new), outcomes);
+        Some(self.finished(prepared, None))
+    }
+
+    /// Whose the call is, and where it stands, if it does: then it is brought up to date.
+    fn prepare<'c>(&self, change: &'c Change, call: &'c Call, memo: Memo) -> Result<Begun<'c>, Fault> {
         let mut notes = Vec::new();
         let who = match (&memo.place, memo.who) {
             // Whom a missed call was given to stays.
@@ -170,21 +169,41 @@ impl<'h> Work<'h> {
     }
 
     /// Adds calls that do not stand there, in one request.
-    fn add_all(&self, new: Vec<(usize, Prepared)>, done: &mut Done) {
-        if done.stop.is_some() {
-            return;
-        }
+    fn add_all(&self, new: Vec<(usize, Prepared)>, outcomes: &mut [Option<Outcome>]) {
         let batch: Vec<&Prepared> = new.iter().map(|(_, prepared)| prepared).collect();
         match self.add(&batch) {
             Ok(answers) => {
                 for ((at, prepared), added) in new.into_iter().zip(answers) {
-                    if done.stop.is_none() {
-                        done.put(at, self.finish(prepared, Some(added)));
-                    }
+                    outcomes[at] = Some(self.finished(prepared, Some(added)));
                 }
             }
-            Err(fault) => new.iter().for_each(|(at, _)| done.put(*at, Err(fault.clone()))),
+            Err(fault) => {
+                for (at, _) in &new {
+                    outcomes[*at] = Some(self.failed(&fault, false));
+                }
+            }
         }
+    }
+
+    /// How one call ends, when it is known what amoCRM said of it.
+    fn finished(&self, prepared: Prepared, added: Option<Added>) -> Outcome {
+        let stands = added.as_ref().is_some_and(Added::may_stand);
+        let before = self.api.written();
+        match self.finish(prepared, added) {
+            Ok(outcome) => outcome,
+            Err(fault) => self.failed(&fault, stands || self.api.written() > before),
+        }
+    }
+
+    /// What a fault means for a change, and for those after it. `written`: something of the change stands in amoCRM, or
+    /// may.
+    fn failed(&self, fault: &Fault, written: bool) -> Outcome {
+        let failure = Failure::from(fault.clone());
+        let silent = matches!(fault, Fault::Silent { .. });
+        if matches!(failure, Failure::Misconfigured(_)) || (silent && matches!(failure, Failure::Retryable(_))) {
+            self.api.stop(fault);
+        }
+        Outcome::Failed(if written { unfinished(failure) } else { failure })
     }
 
     /// What becomes of one call, when it is known what amoCRM said of it.
@@ -204,41 +223,17 @@ impl<'h> Work<'h> {
             None => self.add_one(&prepared)?,
         };
         match added {
-            Added::Stands(note) => self.stands(prepared, Place::Note(note)),
             Added::Nobody => self.unknown(prepared),
+            added => self.placed(prepared, added),
+        }
+    }
+
+    /// What becomes of a call for which there is a card.
+    pub(crate) fn placed(&self, prepared: Prepared, added: Added) -> Result<Outcome, Fault> {
+        match added {
+            Added::Stands(note) => self.stands(prepared, Place::Note(note)),
             Added::Refused(why) => Ok(Outcome::Failed(Failure::rejected("validation", why))),
-            Added::Unsaid => {
-                let why = "post /api/v4/calls: success, and the call is not in the answer";
-                Ok(Outcome::Failed(Failure::retryable(why).uncertain()))
-            }
-        }
-    }
-
-    /// Adds one call for which a card has just been made.
-    pub(crate) fn add_known(&self, prepared: &Prepared) -> Result<Option<Note>, Fault> {
-        match self.add_one(prepared)? {
-            Added::Stands(note) => Ok(Some(note)),
-            _ => Ok(None),
-        }
-    }
-
-    fn add_one(&self, prepared: &Prepared) -> Result<Added, Fault> {
-        Ok(self.add(&[prepared])?.pop().unwrap_or(Added::Unsaid))
-    }
-
-    fn add(&self, calls: &[&Prepared]) -> Result<Vec<Added>, Fault> {
-        if calls.is_empty() {
-            return Ok(Vec::new());
-        }
-        let item = |(at, prepared): (usize, &&Prepared)| self.rendering(prepared).item(&at.to_string());
-        let body: Vec<Value> = calls.iter().enumerate().map(item).collect();
-        match self.api.post("/api/v4/calls", &json!(body)) {
-            Ok(said) => Ok(taken_apart(&said, calls.len())),
-            // An unknown number is a refusal too, and the rest of the batch may have been taken.
-            Err(Fault::Said(said)) if said.status == 400 && tells(&said.body) => {
-                Ok(taken_apart(&said.body, calls.len()))
-            }
-            Err(fault) => Err(fault),
+            Added::Nobody | Added::Unsaid => Ok(unclear("post /api/v4/calls")),
         }
     }
 
@@ -288,82 +283,42 @@ enum Begun<'c> {
     New(Prepared<'c>),
 }
 
-/// Whether a refusal says which of the calls it is about.
-fn tells(body: &Value) -> bool {
-    body["errors"].is_array() || body["validation-errors"].is_array() || body["_embedded"]["calls"].is_array()
+/// Something was to be added, and the answer does not say that it was.
+pub(crate) fn unclear(operation: &str) -> Outcome {
+    let why = format!("{operation}: success, and what was added is not in the answer");
+    Outcome::Failed(unfinished(Failure::retryable(why)))
 }
 
-/// What an answer says of each call, by the `request_id` that it went out with.
-fn taken_apart(said: &Value, count: usize) -> Vec<Added> {
-    let mut all: Vec<Added> = (0..count).map(|_| Added::Unsaid).collect();
-    let at = |id: &Value| refusal::plain(id).parse::<usize>().ok().filter(|at| *at < count);
-    let invalid = refusal::validation(said);
-    for (id, what) in &invalid {
-        if let Some(at) = id.parse::<usize>().ok().filter(|at| *at < count) {
-            all[at] = Added::Refused(format!("post /api/v4/calls: {what}"));
-        }
-    }
-    let calls = embedded(said, "calls");
-    for row in calls {
-        if let (Some(at), Some(note)) = (at(&row["request_id"]), note(row)) {
-            all[at] = Added::Stands(note);
-        }
-    }
-    let errors = said["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let missing = |error: &&Value| error["title"] == "Entity not found" || error["status"] == 404;
-    for error in errors.iter().filter(missing) {
-        match at(&error["request_id"]) {
-            Some(at) => all[at] = Added::Nobody,
-            // An error that names no call is about the only one there is.
-            None if count == 1 => all[0] = Added::Nobody,
-            None => {}
-        }
-    }
-    for error in errors.iter().filter(|error| !missing(error)) {
-        if let Some(at) = at(&error["request_id"]).or((count == 1).then_some(0)) {
-            all[at] = Added::Refused(format!("post /api/v4/calls: {}", refusal::words(&json!({"errors": [error]}))));
-        }
-    }
-    all
-}
-
-fn note(row: &Value) -> Option<Note> {
-    let of = match row["entity_type"].as_str()? {
-        "lead" | "leads" => "leads",
-        "contact" | "contacts" => "contacts",
-        "company" | "companies" => "companies",
-        "customer" | "customers" => "customers",
-        _ => return None,
+/// The failure of a change of which something stands in amoCRM, or may. The next try must be known for a second one, so
+/// that it looks before it adds: what makes the hub wait or log in anew counts as no try.
+fn unfinished(failure: Failure) -> Failure {
+    let why = format!("not all of it is written: {}", failure.why());
+    let passing = match failure {
+        Failure::RateLimited(after) => Retryable { why, status: Some(429), after },
+        Failure::Unauthorized(_) | Failure::Misconfigured(_) => Retryable { why, status: None, after: None },
+        Failure::Retryable(it) => it,
+        other => return other,
     };
-    Some(Note { of: of.to_owned(), card: row["entity_id"].as_u64()?, id: row["id"].as_u64()? })
+    let after = passing.after.unwrap_or_default().max(SETTLES);
+    Failure::Retryable(Retryable { after: Some(after), ..passing }).uncertain()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn words(said: &Value, count: usize) -> Vec<&'static str> {
-        let word = |added: &Added| match added {
-            Added::Stands(_) => "stands",
-            Added::Nobody => "nobody",
-            Added::Refused(_) => "refused",
-            Added::Unsaid => "unsaid",
-        };
-        taken_apart(said, count).iter().map(word).collect()
-    }
-
     #[test]
-    fn a_batch_is_taken_apart_by_its_requests() {
-        let row = |at: &str| json!({"id": 1, "entity_id": 2, "entity_type": "lead", "request_id": at});
-        let missing = |at: &str| json!({"title": "Entity not found", "status": 404, "request_id": at});
-        let mixed = json!({"errors": [missing("1")], "_embedded": {"calls": [row("2"), row("0")]}});
-        assert_eq!(words(&mixed, 4), ["stands", "nobody", "stands", "unsaid"]);
-        let invalid = json!({"validation-errors": [{"request_id": "1", "errors": [{"path": "phone"}]}]});
-        assert_eq!(words(&invalid, 2), ["unsaid", "refused"]);
-        // As it was seen: without saying which.
-        let alone = json!({"_total_items": 0, "errors": [{"title": "Entity not found"}]});
-        assert_eq!(words(&alone, 1), ["nobody"]);
-        assert_eq!(words(&alone, 2), ["unsaid", "unsaid"]);
-        assert_eq!(words(&json!({"_embedded": {"calls": [row("9")]}}), 1), ["unsaid"]);
+    fn what_is_half_done_is_always_another_try() {
+        for failure in [
+            Failure::RateLimited(Some(300_000)),
+            Failure::unauthorized("x"),
+            Failure::misconfigured("x"),
+            Failure::retryable("x"),
+        ] {
+            let asked = if failure.word() == "rate-limited" { 300_000 } else { SETTLES };
+            let Failure::Retryable(it) = unfinished(failure.clone()) else { panic!("{failure:?}") };
+            assert_eq!(it.after, Some(asked), "{failure:?}");
+        }
+        assert_eq!(unfinished(Failure::rejected("x", "y")).word(), "rejected", "no retry mends it");
     }
 }

@@ -8,11 +8,12 @@ use cordboard_sdk::records::{Contact, Identity, Item, Observation};
 use cordboard_sdk::serde_json::{Value, json};
 use cordboard_sdk::vocabulary::{Incoming, Phone, Reply};
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 
 use crate::asterisk_ng;
 use crate::chat;
 use crate::form;
+use crate::secret::same;
 use crate::session::Session;
 use crate::settings::Settings;
 
@@ -93,11 +94,6 @@ fn switched_off(host: &dyn Host, settings: &Settings, request: &Incoming) -> Ans
     }
     host.error("the integration was switched off in amoCRM: nothing can be written until it is switched on again");
     Reply::json(200, &json!({})).into()
-}
-
-/// Compares by digests, so that the time it takes says nothing of where two texts differ.
-fn same(one: &str, other: &str) -> bool {
-    Sha256::digest(one) == Sha256::digest(other)
 }
 
 fn refusal(status: u16, why: &str) -> Answer {

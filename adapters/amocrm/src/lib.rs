@@ -5,10 +5,12 @@
 //! up before it is written again.
 //!
 //! From the ground up: `form`, `memo`, `settings` know no account; `refusal` and `api` speak to one; `account` and
-//! `session` learn it and log in; `person`, `call`, `responsible` decide what is written; `deliver`, `look`, `unknown`,
-//! `note`, `popup` write it; `chat` is the chat service, and `endpoint` takes what the account sends.
+//! `session` learn it and log in; `person`, `call`, `responsible` decide what is written; `deliver`, `look`, `add`,
+//! `unknown`, `note`, `popup` write it; `chat` is the chat service, and `endpoint` takes what the account sends, which
+//! `secret` and signatures prove.
 
 mod account;
+mod add;
 mod api;
 mod asterisk_ng;
 mod call;
@@ -23,11 +25,15 @@ mod person;
 mod popup;
 mod refusal;
 mod responsible;
+mod secret;
 mod session;
 pub mod settings;
 mod unknown;
 
 use cordboard_sdk::prelude::*;
+
+/// People of one number who are told of; nobody looks further.
+const MATCHES: usize = 10;
 
 /// The component.
 pub struct Amocrm;
@@ -64,8 +70,14 @@ impl Sink for Amocrm {
 impl Directory for Amocrm {
     fn find(host: &dyn Host, phone: Phone) -> Result<Vec<Match>, Failure> {
         let work = deliver::Work::begin(host)?;
-        let cards = work.people(&phone)?;
-        cards.iter().map(|card| matched(&work, card)).collect()
+        let agents = host.ledger().agents();
+        let mut found = Vec::new();
+        for card in work.people(&phone)?.iter().filter(|card| !card.foreign).take(MATCHES) {
+            // A call waits for this: leads are looked at for the first alone, to whose owner it is put through.
+            let owner = if found.is_empty() { person::owner(&work.api, &work.settings, card)? } else { card.owner };
+            found.push(matched(&work, &agents, card, owner));
+        }
+        Ok(found)
     }
 }
 
@@ -81,22 +93,21 @@ impl Endpoint for Amocrm {
     }
 }
 
-fn matched(work: &deliver::Work, card: &person::Card) -> Result<Match, Failure> {
+fn matched(work: &deliver::Work, agents: &[Agent], card: &person::Card, owner: Option<u64>) -> Match {
     // As the hub's table calls them, so that it finds the extension: by an id, or by an e-mail.
-    let owner = person::owner(&work.api, &work.settings, card)?.map(|user| {
-        let people = work.host.ledger().agents();
-        let mut users = people.into_iter().filter_map(|agent| agent.user);
-        let is = |named: &String| work.account().resolve(&settings::User::Text(named.clone())) == Some(user);
-        users.find(is).unwrap_or_else(|| user.to_string())
+    let owner = owner.map(|user| {
+        let mut users = agents.iter().filter_map(|agent| agent.user.as_ref());
+        let is = |named: &&String| work.account().resolve(&settings::User::Text((*named).clone())) == Some(user);
+        users.find(is).cloned().unwrap_or_else(|| user.to_string())
     });
-    Ok(Match {
+    Match {
         external_id: card.id.to_string(),
         kind: if card.of == "contacts" { "contact" } else { "company" }.to_owned(),
         name: card.name.clone(),
         url: Some(work.account().page(card.of, card.id)),
         owner,
         attributes: vec![],
-    })
+    }
 }
 
 cordboard_sdk::export!(Amocrm: about, sink, directory, grants, endpoint);

@@ -1,6 +1,7 @@
 //! Who has a number: contacts, then companies, by the documented search, their own numbers compared.
 
 use cordboard_sdk::serde_json::Value;
+use cordboard_sdk::vocabulary::Phone;
 
 use crate::api::{Api, embedded};
 use crate::refusal::Fault;
@@ -25,31 +26,56 @@ pub struct Card {
     pub owner: Option<u64>,
     /// Its leads.
     pub leads: Vec<u64>,
+    /// Its customers.
+    pub customers: Vec<u64>,
+    /// The number that ends like this one is written out as another country's: amoCRM puts calls here, and it is
+    /// somebody else.
+    pub foreign: bool,
     updated: u64,
 }
 
-/// Everybody with this number, contacts first, the newest first.
-pub fn everybody(api: &Api, settings: &Settings, digits: &str) -> Result<Vec<Card>, Fault> {
-    let mut all = search(api, settings, "contacts", digits)?;
-    all.extend(search(api, settings, "companies", digits)?);
+/// Everybody with this number as amoCRM compares them, contacts first, the newest first.
+pub fn everybody(api: &Api, settings: &Settings, phone: &Phone, digits: &str) -> Result<Vec<Card>, Fault> {
+    let mut all = search(api, settings, "contacts", phone, digits)?;
+    all.extend(search(api, settings, "companies", phone, digits)?);
     Ok(all)
 }
 
-fn search(api: &Api, settings: &Settings, of: &'static str, digits: &str) -> Result<Vec<Card>, Fault> {
-    let query = [("query", last(digits, settings.digits)), ("with", "leads")];
+fn search(api: &Api, settings: &Settings, of: &'static str, phone: &Phone, digits: &str) -> Result<Vec<Card>, Fault> {
+    let query = [("query", last(digits, settings.digits)), ("with", "leads,customers")];
     let rows = api.list(&format!("/api/v4/{of}"), &query, of)?;
-    // The search looks into every field: only a telephone number counts.
-    let right = |row: &&Value| numbers(row).iter().any(|number| same(number, digits, settings.digits));
-    let mut cards: Vec<Card> = rows.iter().filter(right).filter_map(|row| card(of, row)).collect();
+    let found = rows.iter().filter_map(|row| {
+        // The search looks into every field: only a telephone number counts.
+        let mut numbers = numbers(row);
+        numbers.retain(|number| same(number, digits, settings.digits));
+        let card = card(of, row).filter(|_| !numbers.is_empty())?;
+        Some(Card { foreign: numbers.iter().all(|number| is_foreign(number, phone)), ..card })
+    });
+    let mut cards: Vec<Card> = found.collect();
     cards.sort_by_key(|card| std::cmp::Reverse((card.updated, card.id)));
     Ok(cards)
 }
 
 /// Whether a stored number ends like the one searched for, as amoCRM itself compares them: `8 999 000-11-22` and
-/// `+79990001122` are one.
-pub fn same(stored: &str, digits: &str, decide: usize) -> bool {
-    let own: String = stored.chars().filter(char::is_ascii_digit).collect();
-    !own.is_empty() && last(own.trim_start_matches('0'), decide) == last(digits, decide)
+/// `+79990001122` are one. A number that has not as many digits as decide must be the whole of the other.
+pub fn same(stored: &str, wanted: &str, decide: usize) -> bool {
+    let own = digits(stored);
+    if own.len().min(wanted.len()) < decide {
+        return !own.is_empty() && own.trim_start_matches('0') == wanted.trim_start_matches('0');
+    }
+    last(&own, decide) == last(wanted, decide)
+}
+
+/// Whether a number is written out with the code of another country. Many write 8 where it should be 7.
+fn is_foreign(stored: &str, phone: &Phone) -> bool {
+    let Some(wanted) = phone.e164.as_deref().and_then(|number| number.strip_prefix('+')) else { return false };
+    let Some(own) = stored.trim_start().strip_prefix('+').map(digits) else { return false };
+    own != wanted && !(own.starts_with('8') && wanted.starts_with('7') && own[1..] == wanted[1..])
+}
+
+/// The digits of a text.
+pub fn digits(text: &str) -> String {
+    text.chars().filter(char::is_ascii_digit).collect()
 }
 
 fn last(digits: &str, count: usize) -> &str {
@@ -64,12 +90,15 @@ fn numbers(row: &Value) -> Vec<String> {
 }
 
 fn card(of: &'static str, row: &Value) -> Option<Card> {
+    let ids = |name| embedded(row, name).iter().filter_map(|one| one["id"].as_u64()).collect();
     Some(Card {
         of,
         id: row["id"].as_u64()?,
         name: row["name"].as_str().unwrap_or_default().to_owned(),
         owner: row["responsible_user_id"].as_u64().filter(|user| *user != 0),
-        leads: embedded(row, "leads").iter().filter_map(|lead| lead["id"].as_u64()).collect(),
+        leads: ids("leads"),
+        customers: ids("customers"),
+        foreign: false,
         updated: row["updated_at"].as_u64().unwrap_or_default(),
     })
 }
@@ -102,10 +131,28 @@ mod tests {
         for stored in ["+7 (999) 000-11-22", "89990001122", "9990001122", "0079990001122"] {
             assert!(same(stored, "79990001122", 10), "{stored}");
         }
-        for stored in ["", "0001122", "79990001123", "caller 42", "99900011220"] {
+        for stored in ["", "0", "0001122", "990001122", "79990001123", "caller 42", "99900011220"] {
             assert!(!same(stored, "79990001122", 10), "{stored}");
         }
         assert!(same("555-1234", "5551234", 10), "a short number has to be there whole");
-        assert!(!same("12 555-1234", "5551234", 10));
+        assert!(same("0 555-1234", "5551234", 10) && !same("12 555-1234", "5551234", 10));
+        // Where the tenth digit from the end is the zero that is dialled inside the country.
+        for stored in ["099 000 11 22", "+380 99 000 11 22", "380990001122"] {
+            assert!(same(stored, "380990001122", 10), "{stored}");
+        }
+        assert!(!same("199 000 11 22", "380990001122", 10));
+    }
+
+    #[test]
+    fn the_same_end_in_another_country_is_somebody_else() {
+        let phone = |e164: Option<&str>| Phone { e164: e164.map(str::to_owned), ..Phone::raw("9990001122") };
+        let known = phone(Some("+79990001122"));
+        for own in ["+7 (999) 000-11-22", "+8 999 000 11 22", "8 999 000 11 22", "9990001122", "1 999 000 11 22"] {
+            assert!(!is_foreign(own, &known), "{own}");
+        }
+        for foreign in ["+1 999 000 11 22", " +49 999 000 11 22"] {
+            assert!(is_foreign(foreign, &known), "{foreign}");
+            assert!(!is_foreign(foreign, &phone(None)), "{foreign}: nothing says which country it is");
+        }
     }
 }

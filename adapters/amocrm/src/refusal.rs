@@ -1,6 +1,7 @@
 //! What amoCRM's answers mean for the hub. The status decides, then the form of the body: never its words, which are
 //! translated.
 
+use cordboard_sdk::crm::{self, Refused};
 use cordboard_sdk::http::Response;
 use cordboard_sdk::serde_json::{self, Value};
 use cordboard_sdk::vocabulary::{Failure, Retryable};
@@ -15,18 +16,7 @@ const TOO_MANY: u64 = 60_000;
 const BLOCKED: u64 = 600_000;
 
 /// Why a request has no result.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Fault {
-    /// amoCRM answered, and refused.
-    Said(Said),
-    /// There is no answer of amoCRM's.
-    Silent {
-        /// What the hub should do.
-        failure: Failure,
-        /// It may have been carried out all the same.
-        uncertain: bool,
-    },
-}
+pub type Fault = crm::Fault<Said>;
 
 /// A refusal in amoCRM's own form.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,33 +31,23 @@ pub struct Said {
     pub after: Option<u64>,
 }
 
-impl Fault {
-    /// The HTTP status of a refusal.
-    pub fn status(&self) -> Option<u16> {
-        match self {
-            Self::Said(said) => Some(said.status),
-            Self::Silent { .. } => None,
-        }
+impl Refused for Said {
+    fn status(&self) -> Option<u16> {
+        Some(self.status)
     }
 
-    /// Whether the entity is not there, or not for this user.
-    pub fn is_gone(&self) -> bool {
-        matches!(self.status(), Some(403 | 404))
+    fn is_gone(&self) -> bool {
+        matches!(self.status, 403 | 404)
     }
 
-    /// Whether amoCRM does not take what was sent: repeating it unchanged is of no use.
-    pub fn is_refused(&self) -> bool {
-        matches!(self.status(), Some(400 | 422))
+    fn is_refused(&self) -> bool {
+        matches!(self.status, 400 | 422)
     }
 }
 
-impl From<Fault> for Failure {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Said(said) => said.meant(),
-            Fault::Silent { failure, uncertain: true } => failure.uncertain(),
-            Fault::Silent { failure, .. } => failure,
-        }
+impl From<Said> for Failure {
+    fn from(said: Said) -> Self {
+        said.meant()
     }
 }
 
@@ -172,13 +152,7 @@ pub fn plain(value: &Value) -> String {
 }
 
 fn excerpt(answer: &Response) -> String {
-    let start = &answer.body[..answer.body.len().min(2000)];
-    let text = String::from_utf8_lossy(start);
-    if text.trim_start().starts_with('<') {
-        return "a page of HTML".to_owned();
-    }
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.is_empty() { "an empty body".to_owned() } else { line.chars().take(120).collect() }
+    if answer.body.trim_ascii_start().starts_with(b"<") { "a page of HTML".to_owned() } else { answer.start() }
 }
 
 #[cfg(test)]
@@ -236,6 +210,16 @@ mod tests {
         assert_eq!(wait(403, "blocked"), Failure::RateLimited(Some(600_000)));
         let Failure::Retryable(it) = wait(504, "") else { panic!("retryable") };
         assert_eq!(it.after, Some(5000), "it may have been carried out");
+    }
+
+    #[test]
+    fn tokens_of_an_answer_that_was_cut_are_not_shown() {
+        let body = r#"{"token_type":"Bearer","expires_in":86400,"access_token":"eyJ0eXAi","refresh_token":"def50200"}"#;
+        for end in 1..body.len() {
+            let fault = result("exchange the code", &answer(200, &body[..end]), true).unwrap_err();
+            let failure = Failure::from(fault);
+            assert!(!failure.why().contains("eyJ") && !failure.why().contains("def5"), "{}", failure.why());
+        }
     }
 
     #[test]

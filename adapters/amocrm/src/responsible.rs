@@ -78,7 +78,7 @@ impl Work<'_> {
 
     fn by_entity(&self, call: &Call) -> Result<Option<u64>, Fault> {
         let Some(phone) = call::client(call) else { return Ok(None) };
-        match self.people(phone)?.first() {
+        match self.people(phone)?.iter().find(|card| !card.foreign) {
             Some(card) => person::owner(&self.api, &self.settings, card),
             None => Ok(None),
         }

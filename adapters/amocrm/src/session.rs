@@ -11,7 +11,7 @@ use cordboard_sdk::Host;
 use cordboard_sdk::crm;
 use cordboard_sdk::http::Request;
 use cordboard_sdk::serde_json::{self, Value, json};
-use cordboard_sdk::vocabulary::{Failure, Grant};
+use cordboard_sdk::vocabulary::{Failure, Grant, Retryable};
 
 use crate::account::Account;
 use crate::api::Api;
@@ -120,8 +120,7 @@ pub fn issue(host: &dyn Host, previous: Option<&Grant>) -> Result<Grant, Failure
 fn learn(host: &dyn Host, settings: &Settings, session: &Session) -> Result<Account, Failure> {
     let mut account = session.account.clone().learn(&session.api(host), settings)?;
     if settings.token.is_some()
-        && let Some(ends) = claims(&session.access)["exp"].as_u64().map(|seconds| seconds * 1000)
-        && ends < host.now() + WARNING
+        && let Some(ends) = account.ends.filter(|ends| *ends < host.now() + WARNING)
     {
         let days = ends.saturating_sub(host.now()) / (24 * 60 * 60 * 1000);
         account.problems.push(format!("the long-lived token ends in {days} days: make a new one"));
@@ -129,7 +128,7 @@ fn learn(host: &dyn Host, settings: &Settings, session: &Session) -> Result<Acco
     if settings.chat.is_some() {
         match chat::connect(host, settings, &account) {
             Ok(scope) => account.scope = Some(scope),
-            Err(why) => account.problems.push(format!("the chat's channel is not connected: {why}")),
+            Err(failure) => account.problems.push(format!("the chat's channel is not connected: {}", failure.why())),
         }
     }
     Ok(account)
@@ -141,7 +140,7 @@ fn long_lived(host: &dyn Host, settings: &Settings, token: &str) -> Session {
         host.error("the long-lived token has ended: make a new one in the integration's keys");
     }
     let (url, base) = (settings.site().to_owned(), settings.site().to_owned());
-    Session { access: token.to_owned(), refresh: None, account: Account { url, base, ..Account::default() } }
+    Session { access: token.to_owned(), refresh: None, account: Account { url, base, ends, ..Account::default() } }
 }
 
 /// An integration that logs in by OAuth.
@@ -246,6 +245,15 @@ impl<'a> Client<'a> {
         let failure = Failure::from(fault);
         let account = before.account;
         let refresh = before.refresh.unwrap_or_default();
+        let unsaid = |other: Failure| {
+            let why = format!("{}; where the account is now was not said: {}", failure.why(), other.why());
+            match other {
+                // The next time it may be.
+                Failure::Retryable(it) => Failure::Retryable(Retryable { why, ..it }),
+                Failure::RateLimited(after) => Failure::RateLimited(after),
+                _ => lost(&why),
+            }
+        };
         // The tokens' own host knows where the account is.
         let home = match claims(&before.access)["api_domain"].as_str().filter(|domain| !domain.is_empty()) {
             Some(domain) => format!("{}://{domain}", scheme(&account.base)),
@@ -254,8 +262,9 @@ impl<'a> Client<'a> {
         let asked = Request::get(format!("{home}/oauth2/account/current/subdomain"))
             .header("x-refresh-token", &refresh)
             .header("accept", "application/json");
-        let answer = asked.send(self.host).map_err(|_| lost(failure.why()))?;
-        let said = refusal::result("ask for the account's address", &answer, false).ok().flatten().unwrap_or_default();
+        let answer = asked.send(self.host).map_err(|error| unsaid(error.into()))?;
+        let said = refusal::result("ask for the account's address", &answer, false);
+        let said = said.map_err(|fault| unsaid(fault.into()))?.unwrap_or_default();
         let domain = said["domain"].as_str().filter(|domain| !domain.is_empty()).ok_or_else(|| lost(failure.why()))?;
         let base = format!("{}://{domain}", scheme(&account.base));
         if base == account.base {

@@ -1,19 +1,16 @@
 //! What becomes of a call with a number that nobody in amoCRM has.
 
 use cordboard_sdk::abilities::Outcome;
-use cordboard_sdk::serde_json::{Value, json};
-use cordboard_sdk::vocabulary::Failure;
+use cordboard_sdk::serde_json::json;
 
+use crate::add::Added;
 use crate::api::embedded;
 use crate::call;
-use crate::deliver::{Prepared, Work};
+use crate::deliver::{Prepared, Work, unclear};
 use crate::look;
 use crate::memo::{Note, Place};
-use crate::refusal::{Fault, plain};
+use crate::refusal::Fault;
 use crate::settings::Unknown;
-
-/// Seconds of a day.
-const DAY: u64 = 24 * 60 * 60;
 
 impl Work<'_> {
     /// As the settings say.
@@ -43,20 +40,17 @@ impl Work<'_> {
     /// An incoming lead; or a note of the one of this number that waits already, where one a day is enough.
     fn incoming_lead(&self, prepared: Prepared) -> Result<Outcome, Fault> {
         let rendering = self.rendering(&prepared);
-        if self.settings.one_lead_a_day
-            && let Some(place) = self.todays(&rendering)?
-            && let Some((of, card)) = place.card().map(|(of, card)| (of.to_owned(), card))
-        {
-            let said = self.api.post(&format!("/api/v4/{of}/{card}/notes"), &json!([rendering.note()]))?;
-            let Some(id) = embedded(&said, "notes").first().and_then(|note| note["id"].as_u64()) else {
-                return Ok(unclear(&format!("post /api/v4/{of}/{card}/notes")));
-            };
-            return self.stands(prepared, Place::Note(Note { of, card, id }));
+        if let Some(Place::Unsorted { lead: Some(lead), .. }) = self.todays(&rendering)? {
+            return self.noted(prepared, "leads", lead);
         }
         let pipeline = self.account().pipeline_id(&self.settings);
         let path = "/api/v4/leads/unsorted/sip";
-        let place = match self.api.post(path, &json!([rendering.unsorted(pipeline)])) {
-            Ok(said) => embedded(&said, "unsorted").first().and_then(look::unsorted),
+        let sent = rendering.unsorted(pipeline);
+        let place = match self.api.post(path, &json!([sent])) {
+            Ok(said) => embedded(&said, "unsorted").first().and_then(|row| {
+                self.waits(&sent, row);
+                look::unsorted(row)
+            }),
             // The same data cannot stand there twice: then it is there.
             Err(fault) if fault.is_refused() => match self.look_up(&prepared)? {
                 Some(place) => Some(place),
@@ -70,52 +64,64 @@ impl Work<'_> {
         }
     }
 
-    /// The incoming lead of this number that waits since today.
-    fn todays(&self, rendering: &call::Rendering) -> Result<Option<Place>, Fault> {
-        let began = rendering.began();
-        let today = |row: &&Value| {
-            let told = &row["metadata"];
-            let called = told["called_at"].as_u64().or(row["created_at"].as_u64()).unwrap_or_default();
-            called / DAY == began / DAY
-                && ["phone", "from"].iter().any(|name| self.same_number(&plain(&told[*name]), &rendering.phone()))
+    /// A contact, with a lead or without, and then the call. Where amoCRM does not find by its number what has just been
+    /// made, the call becomes a note of it.
+    fn with_card(&self, prepared: Prepared, lead: bool) -> Result<Outcome, Fault> {
+        let card = match self.card_there(&prepared)? {
+            None => self.make_card(&prepared, lead)?,
+            known => known,
         };
-        Ok(self.waiting()?.iter().find(today).and_then(look::unsorted))
+        let Some((of, card)) = card else { return Ok(unclear("make a contact")) };
+        match self.add_one(&prepared)? {
+            Added::Nobody => self.noted(prepared, of, card),
+            added => self.placed(prepared, added),
+        }
     }
 
-    /// A contact, with a lead or without, and then the call. A try that breaks off in between finds the contact when it
-    /// comes again.
-    fn with_card(&self, prepared: Prepared, lead: bool) -> Result<Outcome, Fault> {
-        let rendering = self.rendering(&prepared);
+    /// The card that an earlier call of this number has made, or an earlier try: amoCRM says that nobody has a number
+    /// until it has looked through what is new.
+    fn card_there(&self, prepared: &Prepared) -> Result<Option<(&'static str, u64)>, Fault> {
+        let made = self.made.borrow().get(&self.rendering(prepared).phone()).copied();
+        let (None, Some(phone)) = (made, call::client(prepared.call)) else { return Ok(made) };
+        Ok(self.people(phone)?.iter().find(|card| !card.foreign).map(|card| (card.of, card.id)))
+    }
+
+    /// Makes a contact, with a lead or without; where the call is to stand, when the answer says it.
+    fn make_card(&self, prepared: &Prepared, lead: bool) -> Result<Option<(&'static str, u64)>, Fault> {
+        let rendering = self.rendering(prepared);
         let mut contact = rendering.contact();
-        let user = prepared.who.user;
-        if let Some(user) = user {
+        if let Some(user) = prepared.who.user {
             contact["responsible_user_id"] = json!(user);
         }
-        if lead {
+        let made = if lead {
             let mut lead = json!({"name": contact["name"], "_embedded": {"contacts": [contact]}});
             if let Some(pipeline) = self.account().pipeline_id(&self.settings) {
                 lead["pipeline_id"] = json!(pipeline);
             }
-            if let Some(user) = user {
+            if let Some(user) = prepared.who.user {
                 lead["responsible_user_id"] = json!(user);
             }
             // Both at once, and amoCRM's own control of duplicates looks at them.
-            self.api.post("/api/v4/leads/complex", &json!([lead]))?;
+            let said = self.api.post("/api/v4/leads/complex", &json!([lead]))?;
+            said[0]["id"].as_u64().map(|id| ("leads", id))
         } else {
-            self.api.post("/api/v4/contacts", &json!([contact]))?;
-        }
+            let said = self.api.post("/api/v4/contacts", &json!([contact]))?;
+            embedded(&said, "contacts").first().and_then(|row| row["id"].as_u64()).map(|id| ("contacts", id))
+        };
         self.forget_people();
-        match self.add_known(&prepared)? {
-            Some(note) => self.stands(prepared, Place::Note(note)),
-            None => Ok(Outcome::Failed(
-                Failure::retryable("the contact has been made, and amoCRM does not find it by its number yet")
-                    .uncertain(),
-            )),
+        if let Some(card) = made {
+            self.made.borrow_mut().insert(rendering.phone(), card);
+        }
+        Ok(made)
+    }
+
+    /// The call as a note of a card that the hub chooses.
+    fn noted(&self, prepared: Prepared, of: &str, card: u64) -> Result<Outcome, Fault> {
+        let path = format!("/api/v4/{of}/{card}/notes");
+        let said = self.api.post(&path, &json!([self.rendering(&prepared).note()]))?;
+        match embedded(&said, "notes").first().and_then(|note| note["id"].as_u64()) {
+            Some(id) => self.stands(prepared, Place::Note(Note { of: of.to_owned(), card, id })),
+            None => Ok(unclear(&format!("post {path}"))),
         }
     }
-}
-
-fn unclear(operation: &str) -> Outcome {
-    let why = format!("{operation}: success, and what was added is not in the answer");
-    Outcome::Failed(Failure::retryable(why).uncertain())
 }

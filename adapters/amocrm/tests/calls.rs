@@ -157,6 +157,7 @@ fn a_withheld_number_is_logged_and_nobody_is_searched_for() {
         let world = bench.crm.world();
         let lead = &world.unsorted[0];
         assert_eq!((&lead["metadata"]["phone"], &lead["metadata"]["uniq"]), (&json!("скрыт"), &json!("a")));
+        assert_eq!(lead["metadata"].get("call_responsible"), Some(&Value::Null), "nobody, and it is said");
         drop(world);
         let sent = bench.crm.faults().latest("unsorted/sip");
         assert_eq!(sent[0]["_embedded"]["contacts"][0], json!({"name": "скрыт"}), "no number that is none");

@@ -5,7 +5,7 @@ mod bench;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use bench::{Bench, first, next, repeated};
+use bench::{Bench, KNOWN, finished, first, next, repeated};
 use cordboard_amocrm::Amocrm;
 use cordboard_sdk::prelude::*;
 use cordboard_sdk::serde_json::{Value, json};
@@ -15,15 +15,18 @@ use cordboard_tests::amocrm::{ANNA, BOT, CHANNEL, CHANNEL_SECRET, Fault, Hook};
 const CHAT: &str = "main/79990001122@s.whatsapp.net";
 
 fn bench() -> Bench {
-    let outside = Bench::outside(json!({}));
-    let mut bench = outside;
-    let more = json!({
-        "chat_url": bench.crm.url(),
-        "chat": {"channel": CHANNEL, "secret": CHANNEL_SECRET, "bot": BOT, "sources": {"main": "wa-phone-1"}},
-    });
-    bench.again(more);
+    let mut bench = Bench::outside(json!({}));
+    bench.again(channel(&bench, CHANNEL_SECRET));
     bench.crm.faults().forget();
     bench
+}
+
+/// The settings of a channel with this secret.
+fn channel(bench: &Bench, secret: &str) -> Value {
+    json!({
+        "chat_url": bench.crm.url(),
+        "chat": {"channel": CHANNEL, "secret": secret, "bot": BOT, "sources": {"main": "wa-phone-1"}},
+    })
 }
 
 fn now() -> Instant {
@@ -265,18 +268,60 @@ fn hooks_of_all_kinds_are_answered() {
 #[test]
 fn a_channel_that_is_not_connected_is_said() {
     let mut bench = Bench::outside(json!({}));
-    let chat =
-        |secret: &str| json!({"chat_url": bench.crm.url(), "chat": {"channel": CHANNEL, "secret": secret, "bot": BOT}});
-    let (wrong, right) = (chat("wrong"), chat(CHANNEL_SECRET));
+    let (wrong, right) = (channel(&bench, "wrong"), channel(&bench, CHANNEL_SECRET));
     bench.again(wrong);
-    let grant = bench.host.grant().unwrap();
-    assert!(!grant.token.contains("scope_id"));
-    let change = first("main/A1", came("привет"));
-    assert_eq!(Amocrm::deliver(&bench.host, vec![change.clone()]).len(), 1);
-    let Outcome::Failed(failure) = Amocrm::deliver(&bench.host, vec![change.clone()]).remove(0) else {
-        panic!("failed")
-    };
-    assert!(failure.why().contains("not connected"), "{failure:?}");
+    bench.crm.faults().forget();
+    let changes = [first("main/A1", came("раз")), first("call", finished(KNOWN)), first("main/A2", came("два"))];
+    let outcomes = bench.deliver(&changes);
+    for outcome in [&outcomes[0], &outcomes[2]] {
+        let Outcome::Failed(Failure::Rejected(rejected)) = outcome else { panic!("{outcome:?}") };
+        assert_eq!(rejected.code, "chat-not-connected");
+        assert!(rejected.why.contains("`chat.secret`"), "{rejected:?}");
+    }
+    assert!(matches!(outcomes[1], Outcome::Done(_)), "{outcomes:?}");
+    assert_eq!(bench.crm.faults().count("/connect"), 1, "asked once more for both");
+    assert_eq!(bench.crm.world().tokens.exchanges, 1, "and no login is spent on it");
     bench.again(right);
-    bench.one(&change);
+    bench.one(&changes[0]);
+}
+
+#[test]
+fn a_channel_that_could_not_be_asked_for_is_connected_when_it_is_needed() {
+    let mut bench = Bench::outside(json!({}));
+    bench.crm.faults().next("/connect", Fault::Page(503));
+    bench.again(channel(&bench, CHANNEL_SECRET));
+    assert!(!bench.crm.world().connected);
+    bench.crm.faults().next("/connect", Fault::Page(503));
+    assert_eq!(bench.fails(&first("main/A1", came("раз"))).word(), "retryable");
+    let outcomes = bench.deliver(&[first("main/A1", came("раз")), first("main/A2", came("два"))]);
+    assert!(matches!(outcomes.as_slice(), [Outcome::Done(_), Outcome::Done(_)]), "{outcomes:?}");
+    assert_eq!(bench.crm.faults().count("/connect"), 3, "once for both");
+}
+
+#[test]
+fn what_the_chat_service_refuses_holds_up_no_call() {
+    let forged = r#"{"status":0,"error_code":403,"error_type":"ORIGIN_INVALID_SIGNATURE"}"#;
+    for (fault, word) in [
+        (Fault::Says(403, forged.into()), "rejected"),
+        (Fault::Stranger, "rejected"),
+        (Fault::Says(429, r#"{"retry_after":60}"#.into()), "retryable"),
+        (Fault::Page(403), "retryable"),
+        (Fault::Page(502), "retryable"),
+    ] {
+        let bench = bench();
+        bench.crm.faults().next("/v2/origin/", fault.clone());
+        let changes = [first("main/A1", came("раз")), first("call", finished(KNOWN)), first("main/A2", came("два"))];
+        let outcomes = Amocrm::deliver(&bench.host, changes.to_vec());
+        let words: Vec<&str> = outcomes
+            .iter()
+            .map(|outcome| match outcome {
+                Outcome::Done(_) => "done",
+                Outcome::Failed(failure) => failure.word(),
+                other => panic!("{fault:?}: {other:?}"),
+            })
+            .collect();
+        assert_eq!(words, [word, "done", word], "{fault:?}");
+        assert_eq!(bench.crm.faults().count("/v2/origin/"), 1, "{fault:?}: and the service is asked no more");
+        assert_eq!(bench.crm.world().seen("call"), 1);
+    }
 }

@@ -106,6 +106,23 @@ fn a_refused_refresh_token_deletes_nothing() {
 }
 
 #[test]
+fn not_to_hear_where_the_account_is_is_no_end_of_the_login() {
+    for away in [true, false] {
+        let bench = Bench::outside(json!({}));
+        if away {
+            // The tokens' own host, at which nobody answers.
+            bench.crm.world().home = "127.0.0.1:1".into();
+        }
+        bench.login().unwrap();
+        let_token_end(&bench);
+        bench.crm.world().tokens.refresh = Some("another-program-has-taken-it".into());
+        bench.crm.faults().next("current/subdomain", Fault::Page(503));
+        let Err(Failure::Retryable(it)) = bench.login() else { panic!("it passes") };
+        assert!(it.why.contains("revoked"), "{}", it.why);
+    }
+}
+
+#[test]
 fn a_new_code_is_tried_before_what_is_stored() {
     let mut bench = Bench::with(json!({}));
     bench.crm.world().tokens.refresh = None;

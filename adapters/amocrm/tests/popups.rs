@@ -3,7 +3,7 @@
 
 mod bench;
 
-use bench::{Bench, KNOWN, START, STRANGER, desk, finished, first, missed, next, number};
+use bench::{Bench, KNOWN, START, STRANGER, desk, finished, first, missed, next, number, repeated};
 use cordboard_amocrm::Amocrm;
 use cordboard_sdk::prelude::*;
 use cordboard_sdk::serde_json::json;
@@ -100,6 +100,21 @@ fn people_are_found_by_their_own_numbers_alone() {
 }
 
 #[test]
+fn the_same_end_in_another_country_is_somebody_else() {
+    let bench = Bench::with(json!({}));
+    bench.crm.world().cards.clear();
+    let jane = bench.crm.world().contact("Jane", "+1 999 000-11-22", BORIS);
+    assert_eq!(Amocrm::find(&bench.host, phone(KNOWN)).unwrap(), []);
+    // amoCRM itself compares ten digits: the call goes to her, and that is where it is looked for.
+    bench.crm.faults().next("POST /api/v4/calls", Fault::Lost);
+    let change = first("a", finished(KNOWN));
+    assert_eq!(bench.fails(&change).word(), "retryable");
+    bench.one(&repeated(&change));
+    assert_eq!(bench.note("a")["entity_id"], jane);
+    assert_eq!(bench.crm.faults().count("POST /api/v4/calls"), 1);
+}
+
+#[test]
 fn the_newest_of_several_is_first_and_all_pages_are_read() {
     let bench = Bench::with(json!({}));
     let newest = {
@@ -126,6 +141,20 @@ fn a_caller_can_be_put_through_to_the_owner_of_the_lead() {
     assert_eq!(owner(&bench), ANNA.to_string(), "two active ones: the contact's");
     bench.crm.world().cards.get_mut(&("leads", lead)).unwrap()["status_id"] = json!(143);
     assert_eq!(owner(&bench), BORIS.to_string(), "one of them is lost");
+}
+
+#[test]
+fn leads_are_looked_at_for_the_first_match_alone() {
+    let bench = Bench::with(json!({"owner_of": "lead"}));
+    for n in 0..12 {
+        let mut world = bench.crm.world();
+        let contact = world.contact(&format!("Ivan {n}"), KNOWN, ANNA);
+        world.lead("Roof", contact, BORIS);
+    }
+    let found = Amocrm::find(&bench.host, phone(KNOWN)).unwrap();
+    let owners: Vec<u64> = found.iter().map(|one| one.owner.as_ref().unwrap().parse().unwrap()).collect();
+    assert_eq!((owners.len(), &owners[..2]), (10, [BORIS, ANNA].as_slice()));
+    assert_eq!(bench.crm.faults().count("GET /api/v4/leads/"), 1);
 }
 
 #[test]

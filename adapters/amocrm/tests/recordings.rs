@@ -127,6 +127,21 @@ fn a_contact_is_found() {
 }
 
 #[test]
+fn a_call_that_went_to_a_customer_is_found_again() {
+    let outside = account(json!({}));
+    let mut found = documented("contacts-02-query-phone")["response"]["json"].clone();
+    found["_embedded"]["contacts"][0]["_embedded"]["customers"] = json!([{"id": 88}]);
+    outside.always("GET", "/api/v4/contacts").answer_json(200, found);
+    outside.always("GET", "/api/v4/companies").answer(204, "");
+    outside.always("GET", "/api/v4/contacts/10952709/notes").answer(204, "");
+    let notes = json!({"_embedded": {"notes": [{"id": 5, "params": {"uniq": "again"}}]}});
+    outside.always("GET", "/api/v4/customers/88/notes").answer_json(200, notes);
+    outside.always("PATCH", "/api/v4/customers/88/notes/5").answer_json(200, json!({"id": 5}));
+    let receipt = delivered(&outside, "again", call("+76665554433"));
+    assert_eq!(receipt.external_id.as_deref(), Some("5"));
+}
+
+#[test]
 fn who_rings_is_shown() {
     let outside = account(json!({}));
     let told = documented("events-01-phone-call-popup");

@@ -241,7 +241,7 @@ impl<'h> Api<'h> {
 
     fn told(&self, operation: &str, answer: &Response, writes: bool) -> Result<Value, Fault> {
         let result = refusal::result(operation, answer, writes);
-        result.map_err(|fault| self.at_guests_door(fault).without(&self.secrets))
+        result.map_err(|fault| refusal::without(self.at_guests_door(fault), &self.secrets))
     }
 
     fn sent(&self, operation: &str, request: Request, writes: bool) -> Result<Response, Fault> {
@@ -252,7 +252,7 @@ impl<'h> Api<'h> {
                 Failure::Retryable(it) => Failure::retryable(format!("{operation}: {}", it.why)),
                 other => other,
             };
-            Fault::Silent { failure, uncertain }.without(&self.secrets)
+            refusal::without(Fault::Silent { failure, uncertain }, &self.secrets)
         })
     }
 

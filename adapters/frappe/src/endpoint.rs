@@ -94,7 +94,7 @@ fn message(settings: &Settings, body: &Map<String, Value>) -> Result<Answer, Rep
     let named = text(body, &["doctype"])?;
     let doctype = if named.is_empty() { Kind::Message.doctype(settings).unwrap_or_default() } else { named };
     let name = needed(body, &["name", "id"], "which document it is")?;
-    let to = needed(body, &["to", "to_number", "chat_id", "conversation", "contact"], "to whom it goes")?;
+    let to = recipient(body)?;
     let conversation = text(body, &["conversation"])?;
     let session = match text(body, &["session"])? {
         session if session.is_empty() => {
@@ -128,6 +128,19 @@ fn message(settings: &Settings, body: &Map<String, Value>) -> Result<Answer, Rep
         Command { id: id.clone(), name: "message.send".into(), agent: None, arguments: arguments.to_string() };
     let response = Reply::json(202, &json!({ "command": id }));
     Ok(Answer { commands: vec![command], ..response.into() })
+}
+
+/// To whom it goes. A number that somebody typed counts with its country alone: without it, it is somebody else's.
+fn recipient(body: &Map<String, Value>) -> Result<String, Reply> {
+    let number = text(body, &["to_number"])?;
+    match text(body, &["to"])? {
+        to if to.is_empty() && whatsapp::is_international(&number) => Ok(number),
+        _ => needed(
+            body,
+            &["to", "chat_id", "conversation", "contact"],
+            "to whom it goes (a `to_number` needs `+` and its country's code)",
+        ),
+    }
 }
 
 /// The same document is the same command, however often the site says it. `again` is for those who mean it.

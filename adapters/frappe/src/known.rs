@@ -120,7 +120,7 @@ impl Known {
     fn learn_target(&mut self, api: &Api, settings: &Settings, kind: Kind, doctype: &str) -> Result<(), Fault> {
         let meta = match api.meta(doctype) {
             Ok(meta) => meta,
-            Err(fault) if fault.is_gone() || fault.kind() == "ImportError" => {
+            Err(fault) if fault.is_gone() || fault.code() == "ImportError" => {
                 self.block(kind, missing(settings, kind, doctype));
                 return Ok(());
             }

@@ -12,7 +12,7 @@ use crate::deliver::{Prepared, Work};
 use crate::key;
 use crate::known::Target;
 use crate::preset::Kind;
-use crate::refusal::Fault;
+use crate::refusal::{Fault, UNLINKED};
 use crate::whatsapp;
 
 impl Work<'_> {
@@ -145,7 +145,7 @@ impl Work<'_> {
         }
         let doc = self.with_constants(kind, &doc);
         let created = match self.api.create(&target.doctype, &doc) {
-            Err(fault) if fault.is_unlinked() && kind != Kind::Session => {
+            Err(fault) if fault.code() == UNLINKED && kind != Kind::Session => {
                 self.make_parent(Kind::Session, session, session)?;
                 self.api.create(&target.doctype, &doc)
             }

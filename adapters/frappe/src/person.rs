@@ -92,7 +92,7 @@ impl Search<'_> {
         let answer = match self.api.ask(method, [("phone_number", e164)]) {
             Ok(answer) => answer,
             // A CRM without the method.
-            Err(fault) if fault.is_gone() || matches!(fault.kind(), "ValidationError" | "PermissionError") => {
+            Err(fault) if fault.is_gone() || matches!(fault.code(), "ValidationError" | "PermissionError") => {
                 return Ok(None);
             }
             Err(fault) => return Err(fault),
@@ -165,7 +165,7 @@ impl Search<'_> {
         };
         match self.api.list(&linked.doctype, &json!([["name", "=", linked.name]]), &["name", field], 1) {
             Ok(rows) => Ok(rows.first().map(|row| text(row, field).to_owned()).filter(|owner| !owner.is_empty())),
-            Err(fault) if fault.is_denied() || fault.kind() == "DataError" => Ok(None),
+            Err(fault) if fault.is_denied() || fault.code() == "DataError" => Ok(None),
             Err(fault) => Err(fault),
         }
     }

@@ -1,6 +1,7 @@
 //! What Frappe's answers mean for the hub. The exception's type decides, then the status; never the text, which is
 //! translated.
 
+use cordboard_sdk::crm::{self, Refused};
 use cordboard_sdk::http::Response;
 use cordboard_sdk::serde_json::{self, Value};
 use cordboard_sdk::vocabulary::{Failure, Retryable};
@@ -8,19 +9,11 @@ use cordboard_sdk::vocabulary::{Failure, Retryable};
 /// How much of Frappe's own words is shown to people.
 const SHOWN: usize = 300;
 
+/// The code of a refusal because something that the document links to is not there.
+pub const UNLINKED: &str = "LinkValidationError";
+
 /// Why a request has no result.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Fault {
-    /// Frappe answered, and refused.
-    Said(Said),
-    /// There is no answer of Frappe's.
-    Silent {
-        /// What the hub should do.
-        failure: Failure,
-        /// It may have been carried out all the same.
-        uncertain: bool,
-    },
-}
+pub type Fault = crm::Fault<Said>;
 
 /// A refusal in Frappe's own form.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,71 +32,58 @@ pub struct Said {
     pub stranger: bool,
 }
 
-impl Fault {
-    /// The exception's class, if one was named.
-    pub fn kind(&self) -> &str {
-        match self {
-            Self::Said(said) => &said.kind,
-            Self::Silent { .. } => "",
-        }
+impl Refused for Said {
+    fn code(&self) -> &str {
+        &self.kind
     }
 
-    /// Whether there is such a document already: its name is taken, or the value of a unique field.
-    pub fn is_duplicate(&self) -> bool {
-        matches!(self.kind(), "DuplicateEntryError" | "UniqueValidationError")
+    fn status(&self) -> Option<u16> {
+        Some(self.status)
     }
 
-    /// Whether the document, the DocType or the method is not there.
-    pub fn is_gone(&self) -> bool {
-        matches!(self.kind(), "DoesNotExistError" | "PageDoesNotExistError")
+    /// The document, the DocType or the method.
+    fn is_gone(&self) -> bool {
+        matches!(self.kind.as_str(), "DoesNotExistError" | "PageDoesNotExistError")
     }
 
-    /// Whether the user lacks a right.
-    pub fn is_denied(&self) -> bool {
-        matches!(self, Self::Said(said) if said.status == 403 && !said.stranger)
+    /// Its name is taken, or the value of a unique field.
+    fn is_duplicate(&self) -> bool {
+        matches!(self.kind.as_str(), "DuplicateEntryError" | "UniqueValidationError")
     }
 
-    /// Whether something that the document links to is not there.
-    pub fn is_unlinked(&self) -> bool {
-        self.kind() == "LinkValidationError"
-    }
-
-    /// Blacks out secrets that a server has repeated.
-    pub fn without(self, secrets: &[String]) -> Self {
-        let clean = |text: String| {
-            secrets
-                .iter()
-                .filter(|secret| secret.len() >= 4)
-                .fold(text, |text, secret| text.replace(secret.as_str(), "…"))
-        };
-        match self {
-            Self::Said(said) => Self::Said(Said { message: clean(said.message), ..said }),
-            Self::Silent { failure, uncertain } => {
-                let failure = match failure {
-                    Failure::Retryable(it) => Failure::Retryable(Retryable { why: clean(it.why), ..it }),
-                    Failure::Unauthorized(why) => Failure::Unauthorized(clean(why)),
-                    Failure::Misconfigured(why) => Failure::Misconfigured(clean(why)),
-                    Failure::Rejected(it) => Failure::rejected(it.code, clean(it.why)),
-                    other => other,
-                };
-                Self::Silent { failure, uncertain }
-            }
-        }
+    fn is_denied(&self) -> bool {
+        self.status == 403 && !self.stranger
     }
 }
 
-impl From<Fault> for Failure {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Said(said) => meant(&said),
-            Fault::Silent { failure, uncertain: true } => failure.uncertain(),
-            Fault::Silent { failure, .. } => failure,
+impl From<Said> for Failure {
+    fn from(said: Said) -> Self {
+        meant(&said)
+    }
+}
+
+/// Blacks out secrets that a server has repeated.
+pub fn without(fault: Fault, secrets: &[String]) -> Fault {
+    let clean = |text: String| {
+        secrets.iter().filter(|secret| secret.len() >= 4).fold(text, |text, secret| text.replace(secret.as_str(), "…"))
+    };
+    match fault {
+        Fault::Said(said) => Fault::Said(Said { message: clean(said.message), ..said }),
+        Fault::Silent { failure, uncertain } => {
+            let failure = match failure {
+                Failure::Retryable(it) => Failure::Retryable(Retryable { why: clean(it.why), ..it }),
+                Failure::Unauthorized(why) => Failure::Unauthorized(clean(why)),
+                Failure::Misconfigured(why) => Failure::Misconfigured(clean(why)),
+                Failure::Rejected(it) => Failure::rejected(it.code, clean(it.why)),
+                other => other,
+            };
+            Fault::Silent { failure, uncertain }
         }
     }
 }
 
 /// What a refusal means.
-pub fn meant(said: &Said) -> Failure {
+fn meant(said: &Said) -> Failure {
     let Said { operation, status, kind, message, after, .. } = said;
     let named = if kind.is_empty() { format!("HTTP {status}") } else { format!("{kind}, HTTP {status}") };
     let why = format!("{operation}: {message} ({named})");
@@ -290,7 +270,7 @@ fn excerpt(answer: &Response) -> String {
         (true, None) => "a page of HTML".to_owned(),
         (false, _) if text.trim().is_empty() => "an empty body".to_owned(),
         (false, _) => {
-            format!("not as expected: {}", text.chars().filter(|c| !c.is_control()).take(100).collect::<String>())
+            format!("not as expected: {}", answer.start())
         }
     }
 }
@@ -340,7 +320,7 @@ mod tests {
         ] {
             let body = format!(r#"{{"exc_type":"{kind}","exc":"[\"Traceback: password\"]"}}"#);
             let fault = result(operation, &answer(status, &body), true).unwrap_err();
-            assert_eq!(fault.kind(), kind);
+            assert_eq!(fault.code(), kind);
             let failure = Failure::from(fault);
             assert_eq!(failure.word(), expected, "{operation} {status} {kind}");
             assert!(!failure.why().contains("Traceback"), "{failure:?}");
@@ -389,7 +369,8 @@ mod tests {
     #[test]
     fn words_are_shown_without_markup_and_secrets() {
         let body = r#"{"exc_type":"PermissionError","_error_message":"No <b>permission</b> for key-123456 & more"}"#;
-        let fault = result("update X", &answer(403, body), true).unwrap_err().without(&["key-123456".into()]);
+        let fault = result("update X", &answer(403, body), true).unwrap_err();
+        let fault = without(fault, &["key-123456".into()]);
         let why = Failure::from(fault).why().to_owned();
         assert!(why.contains("No permission for … & more"), "{why}");
         let dead = r#"{"exc_type":"PermissionError","session_expired":1}"#;
@@ -427,7 +408,7 @@ mod tests {
                 _ => {
                     let fault = result.unwrap_err();
                     let kind = json.get("exc_type").unwrap_or(&json["errors"][0]["type"]);
-                    assert_eq!(fault.kind(), kind, "{name}");
+                    assert_eq!(fault.code(), kind, "{name}");
                     assert!(!Failure::from(fault).why().contains("Traceback"), "{name}");
                 }
             }

@@ -117,7 +117,8 @@ fn refreshed(host: &dyn Host, settings: &Settings, previous: Option<&Grant>) -> 
             return Ok(Kept { ticket: ticket.to_owned(), refresh, until: Some(host.now().saturating_add(life)) });
         }
         let secrets = [vec![token.to_owned()], settings.secrets()].concat();
-        let fault = refusal::result("renew the token", &answer, false).err().map(|fault| fault.without(&secrets));
+        let fault = refusal::result("renew the token", &answer, false).err();
+        let fault = fault.map(|fault| refusal::without(fault, &secrets));
         match fault {
             Some(fault) if answer.status >= 500 || answer.status == 429 || (300..400).contains(&answer.status) => {
                 return Err(fault.into());
@@ -140,7 +141,8 @@ fn logged_in(host: &dyn Host, settings: &Settings) -> Result<Kept, Failure> {
     let url = format!("{}/api/method/login", settings.site());
     let body = json!({"usr": user, "pwd": password});
     let answer = Request::post(url).json(&body).header("accept", "application/json").send(host)?;
-    let result = refusal::result("log in", &answer, false).map_err(|fault| fault.without(&settings.secrets()));
+    let result = refusal::result("log in", &answer, false);
+    let result = result.map_err(|fault| refusal::without(fault, &settings.secrets()));
     match result {
         Ok(_) => {}
         Err(Fault::Said(Said { status: 401, message, .. })) => {

@@ -68,6 +68,15 @@ pub fn bare(id: &str) -> &str {
     prefix(id).and_then(|session| id.get(session.len() + 1..)).unwrap_or(id)
 }
 
+/// Whether a number is written with its country's code.
+pub fn is_international(number: &str) -> bool {
+    let Some(rest) = number.strip_prefix('+').or_else(|| number.strip_prefix("00")) else { return false };
+    let digits: String = rest.chars().filter(char::is_ascii_digit).collect();
+    (7..=15).contains(&digits.len())
+        && !digits.starts_with('0')
+        && rest.chars().all(|c| c.is_ascii_digit() || " -().\u{a0}".contains(c))
+}
+
 /// The command by which a message was sent.
 pub fn command(message: &Message) -> Option<&str> {
     attribute(&message.attributes, &COMMAND)
@@ -300,6 +309,18 @@ mod tests {
         assert_eq!(session_of(&subject("3EB0AAAA0001"), &Item::Message(message)), "ventas-1");
         assert_eq!(bare(jid), "34600111222@s.whatsapp.net");
         assert_eq!(bare("34600111222:12@s.whatsapp.net"), "34600111222:12@s.whatsapp.net");
+    }
+
+    #[test]
+    fn a_number_without_its_country_is_somebody_elses() {
+        for number in ["+34600111222", "+34 600-111-222", "0034 600 111 222", "+1 (202) 555-0123"] {
+            assert!(is_international(number), "{number}");
+        }
+        for number in
+            ["600111222", "34600111222", "183746352817364", "+0600111222", "+34", "+34600111222 / 333", "", "+"]
+        {
+            assert!(!is_international(number), "{number}");
+        }
     }
 
     #[test]

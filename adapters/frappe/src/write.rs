@@ -10,7 +10,7 @@ use crate::api::{Row, name_of, text};
 use crate::deliver::{Prepared, Work, among};
 use crate::known::Target;
 use crate::preset::Kind;
-use crate::refusal::Fault;
+use crate::refusal::{Fault, UNLINKED};
 use crate::status;
 use crate::whatsapp;
 
@@ -125,7 +125,7 @@ impl Work<'_> {
     fn create(&mut self, target: &Target, prepared: &mut Prepared) -> Result<String, Fault> {
         let doc = self.with_constants(prepared.kind, &prepared.doc);
         let created = match self.api.create(&target.doctype, &doc) {
-            Err(fault) if fault.is_unlinked() => {
+            Err(fault) if fault.code() == UNLINKED => {
                 let mended = self.with_links_mended(target, doc.clone(), prepared)?;
                 self.api.create(&target.doctype, &mended)
             }
@@ -217,7 +217,7 @@ impl Work<'_> {
             }
         }
         let result = match self.api.update(&target.doctype, name, &changed) {
-            Err(fault) if fault.is_unlinked() => {
+            Err(fault) if fault.code() == UNLINKED => {
                 let mended = self.with_links_mended(target, changed.clone(), prepared)?;
                 self.api.update(&target.doctype, name, &mended)
             }

@@ -292,7 +292,7 @@ impl<'h> Work<'h> {
         notes: &mut Vec<String>,
         write: impl Fn(&Row) -> Result<Row, Fault>,
     ) -> Result<Row, Fault> {
-        let refused = |fault: &Fault| matches!(fault, Fault::Said { message, .. } if message.contains("assign record"));
+        let refused = |fault: &Fault| fault.said().is_some_and(|said| said.message.contains("assign record"));
         match write(element) {
             Err(fault) if refused(&fault) => {
                 notes.push(format!("owner: the integration user may not give calls to {}; it keeps them", owner.id));
@@ -401,7 +401,7 @@ fn plain(value: &Value) -> String {
 /// Whether the rest of a batch would only run into the same: no session, no server.
 fn ends_batch(fault: &Fault) -> bool {
     match fault {
-        Fault::Said { .. } => matches!(Failure::from(fault.clone()), Failure::Unauthorized(_)),
+        Fault::Said(_) => matches!(Failure::from(fault.clone()), Failure::Unauthorized(_)),
         // One record that PHP dies over says nothing of the next.
         Fault::Silent { failure: Failure::Retryable(retryable), .. } => retryable.status != Some(500),
         Fault::Silent { failure, .. } => !matches!(failure, Failure::Rejected(_)),

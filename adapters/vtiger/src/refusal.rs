@@ -1,62 +1,48 @@
 //! What Vtiger's answers mean for the hub. The envelope decides, never the HTTP status: refusals come with 200.
 
+use cordboard_sdk::crm::{self, Refused};
 use cordboard_sdk::http::Response;
 use cordboard_sdk::serde_json::{self, Value};
 use cordboard_sdk::vocabulary::{Failure, Retryable};
 
 /// Why an operation has no result.
+pub type Fault = crm::Fault<Said>;
+
+/// A refusal in Vtiger's own form: `success: false`.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Fault {
-    /// Vtiger answered, with `success: false`.
-    Said {
-        /// What was asked.
-        operation: String,
-        /// Vtiger's code; "0" for the number 0.
-        code: String,
-        /// Vtiger's words.
-        message: String,
-    },
-    /// There is no answer of Vtiger's.
-    Silent {
-        /// What the hub should do.
-        failure: Failure,
-        /// The operation may have been carried out all the same.
-        uncertain: bool,
-    },
+pub struct Said {
+    /// What was asked.
+    pub operation: String,
+    /// Vtiger's code; "0" for the number 0.
+    pub code: String,
+    /// Vtiger's words.
+    pub message: String,
 }
 
-impl Fault {
-    /// Vtiger's code, if it said one.
-    pub fn code(&self) -> &str {
-        match self {
-            Self::Said { code, .. } => code,
-            Self::Silent { .. } => "",
-        }
+impl Refused for Said {
+    fn code(&self) -> &str {
+        &self.code
     }
 
-    /// Whether Vtiger's duplicate prevention has spoken.
-    pub fn is_duplicate(&self) -> bool {
-        self.code() == "0"
+    /// Vtiger does not tell what is not there from what is not for this user.
+    fn is_gone(&self) -> bool {
+        matches!(self.code.as_str(), "ACCESS_DENIED" | "RECORD_NOT_FOUND" | "INVALID_ID_ATTRIBUTE")
     }
 
-    /// Whether the record is not there (any more), or not for this user: Vtiger does not tell the two apart.
-    pub fn is_gone(&self) -> bool {
-        matches!(self.code(), "ACCESS_DENIED" | "RECORD_NOT_FOUND" | "INVALID_ID_ATTRIBUTE")
+    /// Vtiger's duplicate prevention has spoken.
+    fn is_duplicate(&self) -> bool {
+        self.code == "0"
     }
 }
 
-impl From<Fault> for Failure {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Said { operation, code, message } => meant(&operation, &code, &message),
-            Fault::Silent { failure, uncertain: true } => failure.uncertain(),
-            Fault::Silent { failure, .. } => failure,
-        }
+impl From<Said> for Failure {
+    fn from(said: Said) -> Self {
+        meant(&said.operation, &said.code, &said.message)
     }
 }
 
 /// What a code means.
-pub fn meant(operation: &str, code: &str, message: &str) -> Failure {
+fn meant(operation: &str, code: &str, message: &str) -> Failure {
     let why = format!("{operation}: {message} ({code})");
     match code {
         "AUTHENTICATION_REQUIRED"
@@ -98,7 +84,7 @@ pub fn result(operation: &str, answer: &Response, writes: bool) -> Result<Value,
         number => number.to_string(),
     };
     let message = error["message"].as_str().unwrap_or("no reason given").to_owned();
-    Err(Fault::Said { operation: operation.to_owned(), code, message })
+    Err(Fault::Said(Said { operation: operation.to_owned(), code, message }))
 }
 
 /// The envelope, also behind notices that PHP prints before it.
@@ -151,11 +137,8 @@ fn silent(operation: &str, answer: &Response, writes: bool) -> Fault {
 }
 
 fn excerpt(answer: &Response) -> String {
-    let text = answer.text();
-    let kind = if text.trim_start().starts_with('<') { "a page of HTML: " } else { "" };
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let short: String = words.join(" ").chars().take(200).collect();
-    if short.is_empty() { "an empty body".into() } else { format!("{kind}{short}") }
+    let kind = if answer.body.trim_ascii_start().starts_with(b"<") { "a page of HTML: " } else { "" };
+    format!("{kind}{}", answer.start())
 }
 
 #[cfg(test)]

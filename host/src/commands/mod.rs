@@ -11,6 +11,7 @@ mod form;
 mod hold;
 mod perform;
 mod place;
+mod question;
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;

@@ -48,19 +48,20 @@ impl Commands {
     }
 
     async fn perform(&self, entry: &Entry, command: Command) -> Performed {
-        let answered = |result: Settled| Performed { result, observations: Vec::new() };
-        if by_request(entry) {
-            return asked(entry, command).await;
+        match by_request(entry) {
+            true => asked(entry, command).await,
+            false => Performed { result: self.in_session(entry, command, LONGEST).await, observations: Vec::new() },
         }
-        let answer = match self.connections.order(&entry.tenant.name, &entry.name, command) {
-            Ok(answer) => answer,
-            Err(failure) => return answered(Err(failure)),
-        };
-        answered(match tokio::time::timeout(LONGEST, answer).await {
+    }
+
+    /// What a source's session answers within `patience`.
+    pub(super) async fn in_session(&self, entry: &Entry, command: Command, patience: Duration) -> Settled {
+        let answer = self.connections.order(&entry.tenant.name, &entry.name, command)?;
+        match tokio::time::timeout(patience, answer).await {
             Ok(Ok(settled)) => settled,
             Ok(Err(_)) => Ok(CommandOutcome::Unknown("the connection was let go before an answer came".to_owned())),
-            Err(_) => Ok(CommandOutcome::Unknown(format!("no answer came within {} s", LONGEST.as_secs()))),
-        })
+            Err(_) => Ok(CommandOutcome::Unknown(format!("no answer came within {} s", patience.as_secs()))),
+        }
     }
 
     /// Commits what a command showed, however long the store is away.
@@ -140,7 +141,7 @@ async fn asked(entry: &Entry, command: Command) -> Performed {
 }
 
 /// Whether a component carries commands out by request and response; else its session does.
-fn by_request(entry: &Entry) -> bool {
+pub(super) fn by_request(entry: &Entry) -> bool {
     entry.component.component().component().abilities().has(Ability::Commands)
 }
 

@@ -9,13 +9,12 @@ use serde::Deserialize;
 
 use super::Api;
 use super::file;
-use super::problem::{Kind, Problem};
+use super::problem::Problem;
 use super::query::{Id, Query};
-use super::signed::{Link, Opener};
+use super::signed::{Link, Opener, chosen};
 use crate::media::Attached;
-use crate::model::message::Media;
-use crate::model::{Item, Message};
-use crate::recordings::{Part, short};
+use crate::model::Item;
+use crate::recordings::Part;
 
 /// Nothing in a file that a stranger sent may run.
 const POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox");
@@ -65,7 +64,7 @@ pub(super) async fn media(
     let record = api.store.record(&tenant, id).await?.filter(|record| sight.sees(&record.item));
     let record = record.ok_or_else(|| Problem::missing("message"))?;
     let Item::Message(message) = &record.item else { return Err(Problem::missing("message")) };
-    let media = chosen(message, asked.media.as_deref())?;
+    let media = chosen(Part::Media, &message.media, |media| &media.id, asked.media.as_deref())?;
     let entry = api.reception.entry(&tenant, &record.subject.source);
     let source = entry.map(|entry| entry.component.component().clone());
     let file = api.media.file(&Attached { tenant: &tenant, record: &record, media, source }).await?;
@@ -73,21 +72,4 @@ pub(super) async fn media(
     let mut response = file::respond(file, &headers);
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, POLICY);
     Ok(response)
-}
-
-/// The one that is asked for, by its id or by its short name.
-fn chosen<'a>(message: &'a Message, asked: Option<&str>) -> Result<&'a Media, Problem> {
-    match (asked, &*message.media) {
-        (_, []) => Err(Problem::new(Kind::NotFound, "nothing is attached to the message")),
-        (None, [only]) => Ok(only),
-        (None, several) => {
-            let ids: Vec<&str> = several.iter().map(|media| media.id.as_str()).collect();
-            let detail = format!("several files are attached, say which one: {}", ids.join(", "));
-            Err(Problem::new(Kind::Malformed, detail).at("media"))
-        }
-        (Some(asked), all) => {
-            let found = all.iter().find(|media| media.id == asked || short(&media.id) == asked);
-            found.ok_or_else(|| Problem::new(Kind::NotFound, "nothing of that name is attached").at("media"))
-        }
-    }
 }

@@ -12,11 +12,11 @@ use super::Api;
 use super::file;
 use super::problem::{Kind, Problem};
 use super::query::{Id, Query};
-use super::signed::{Link, Opener};
+use super::signed::{Link, Opener, chosen};
 use crate::components::contract;
 use crate::model::call::Recording;
 use crate::model::{self, Call, Instant, Item, Subject};
-use crate::recordings::{Format, Part, Unserved, Wanted, short};
+use crate::recordings::{Format, Part, Unserved, Wanted};
 use crate::store::Record;
 
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -65,7 +65,7 @@ pub(super) async fn recording(
     let record = api.store.record(&tenant, id).await?.filter(|record| sight.sees(&record.item));
     let record = record.ok_or_else(|| Problem::missing("call"))?;
     let Item::Call(call) = &record.item else { return Err(Problem::missing("call")) };
-    let recording = chosen(call, asked.recording.as_deref())?;
+    let recording = chosen(Part::Recording, &call.recordings, |one| &one.id, asked.recording.as_deref())?;
     let format = format(asked.format.as_deref(), &headers)?;
     let what = What { record: &record, call, recording, format };
     let mut response = hand_out(&api, &tenant, &name, &what, &headers).await?;
@@ -145,23 +145,6 @@ async fn hand_out(
     let sound = api.recordings.sound(&wanted, format).await?;
     tracing::info!(tenant, who, call = record.id, recording = recording.id, "a recording was handed out");
     Ok(file::respond(sound, headers))
-}
-
-/// The recording that is asked for, by its id or by its short name.
-fn chosen<'a>(call: &'a Call, asked: Option<&str>) -> Result<&'a Recording, Problem> {
-    match (asked, &*call.recordings) {
-        (_, []) => Err(Problem::new(Kind::NotFound, "the call has no recording")),
-        (None, [only]) => Ok(only),
-        (None, several) => {
-            let ids: Vec<&str> = several.iter().map(|recording| recording.id.as_str()).collect();
-            let detail = format!("the call has several recordings, say which one: {}", ids.join(", "));
-            Err(Problem::new(Kind::Malformed, detail).at("recording"))
-        }
-        (Some(asked), all) => {
-            let found = all.iter().find(|recording| recording.id == asked || short(&recording.id) == asked);
-            found.ok_or_else(|| Problem::new(Kind::NotFound, "the call has no such recording").at("recording"))
-        }
-    }
 }
 
 /// The format that is asked for. What `Accept` says counts only when it names a format and nothing wider.

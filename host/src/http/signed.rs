@@ -6,7 +6,7 @@ use super::Api;
 use super::auth::Caller;
 use super::problem::{Kind, Problem};
 use crate::live::Sight;
-use crate::recordings::{LinkError, Part};
+use crate::recordings::{LinkError, Part, short};
 
 /// Who opens a file.
 pub(super) struct Opener {
@@ -51,5 +51,27 @@ impl Opener {
         })?;
         // What is signed is one file; the parameters say no more than that.
         Ok(Opener { tenant: tenant.to_owned(), name: "a signed link".to_owned(), sight: Sight::Tenant })
+    }
+}
+
+/// The one of a record's files that is asked for, by its id or by its short name. The only one needs no name.
+pub(super) fn chosen<'a, T>(
+    part: Part,
+    all: &'a [T],
+    id: impl Fn(&T) -> &str,
+    asked: Option<&str>,
+) -> Result<&'a T, Problem> {
+    match (asked, all) {
+        (_, []) => Err(Problem::new(Kind::NotFound, format!("there is no {}", part.name()))),
+        (None, [only]) => Ok(only),
+        (None, several) => {
+            let ids: Vec<&str> = several.iter().map(id).collect();
+            let detail = format!("there are several, say which one: {}", ids.join(", "));
+            Err(Problem::new(Kind::Malformed, detail).at(part.name()))
+        }
+        (Some(asked), all) => {
+            let found = all.iter().find(|one| id(one) == asked || short(id(one)) == asked);
+            found.ok_or_else(|| Problem::new(Kind::NotFound, "there is none of this name").at(part.name()))
+        }
     }
 }

@@ -147,7 +147,7 @@ impl Hub {
             plan: current,
             library,
             lanes: Lanes::new(&store),
-            routing: Router::new(directory.clone(), live.clone()),
+            routing: Router::new(directory.clone(), live.clone(), commands.clone()),
             directory,
             commands,
             _inside: inside,

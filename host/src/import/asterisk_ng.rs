@@ -191,6 +191,8 @@ impl<'a> Reader<'a> {
         // The account may move, and the chat service stands elsewhere.
         allow.extend(site.split_once('.').filter(|(_, rest)| rest.contains('.')).map(|(_, rest)| format!("*.{rest}")));
         self.draft.set("allow", allow);
+        // Calls come in the order in which they were, also after an outage.
+        self.draft.set("concurrency", 1);
         let paths = self.paths();
         if !paths.is_empty() {
             self.draft.set("paths", paths);

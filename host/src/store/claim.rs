@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::db::{Row, Tx, among, args};
 use super::delivery::{Claimed, DeliveryFilter, Joined, Lane};
+use super::ledger::tries_anew;
 use super::{Result, Store, claim_number, span};
 use crate::model::{Instant, Item, Kind, Merged, Subject};
 
@@ -22,7 +23,7 @@ impl Store {
              where id in (
                  select id from delivery
                  where tenant = $1 and state = 'due' and sink = $2 and next_at <= {clock}
-                 order by next_at limit $5 {taking})
+                 order by next_at, id limit $5 {taking})
              returning id"
         );
         let rows = tx.fetch(sql, args![&lane.tenant, &lane.sink, claim, span(lease), limit]).await?;
@@ -45,6 +46,23 @@ impl Store {
         name_others(&mut tx, &lane.tenant, &mut claimed).await?;
         tx.commit().await?;
         Ok(claimed)
+    }
+
+    /// What waits in a lane is due at once, in the order in which it came to be owed. What waits for a call about a
+    /// subject that has become its own goes on waiting.
+    pub async fn recall(&self, lane: &Lane) -> Result<()> {
+        let mut tx = self.db().begin().await?;
+        let sql = format!(
+            "update delivery set next_at = since where id in (
+                 select id from delivery d
+                 where tenant = $1 and state = 'due' and sink = $2 and claim is null and next_at > since
+                     and not exists (select 1 from delivery o
+                         where o.joined_into = d.record and o.sink = d.sink and o.claim is not null)
+                 order by id {})",
+            tx.taking()
+        );
+        tx.execute(sql, args![&lane.tenant, &lane.sink]).await?;
+        tx.commit().await
     }
 
     /// Prolongs the leases of (delivery, claim); answers the deliveries that are still held.
@@ -79,9 +97,10 @@ impl Store {
             Some(_) => "state <> 'joined'",
             None => "state in ('due', 'parked')",
         };
+        let anew = tries_anew("");
         // One update may touch many rows of one lane, and workers claim by lane: the lock order is theirs.
         let sql = format!(
-            "update delivery set state = 'due', attempts = 0, next_at = {clock}, claim = null,
+            "update delivery set state = 'due', attempts = {anew}, next_at = {clock}, claim = null,
                  since = case when state = 'due' then since else {clock} end
              where id in (select id from delivery d where {condition} and {states}
                  and (claim is null or next_at <= {clock}) order by id {})
@@ -110,11 +129,12 @@ impl Store {
     /// sink starts with. Answers how many became due.
     pub async fn want_all(&self, lane: &Lane, source: &str, kind: Kind) -> Result<u64> {
         let clock = self.db().clock();
+        let anew = tries_anew("d.");
         let sql = format!(
             "insert into delivery as d (tenant, sink, record, wanted, state, next_at, since)
              select tenant, $2, id, revision, 'due', {clock}, {clock} from record
              where tenant = $1 and kind = $3 and source = $4 and joined_into is null
-             on conflict (record, sink) do update set state = 'due', wanted = excluded.wanted, attempts = 0,
+             on conflict (record, sink) do update set state = 'due', wanted = excluded.wanted, attempts = {anew},
                  next_at = excluded.next_at, since = excluded.since, holds = null, expires_at = null, reason = null
                  where d.state <> 'due' and d.done < excluded.wanted"
         );

@@ -146,10 +146,12 @@ pub enum End {
     },
     /// Not tried, or not counted as a try.
     Released {
-        /// Not before; absent for at once.
+        /// Not before; absent for at once, in its old place in the lane.
         at: Option<Instant>,
         /// Why it waits.
         why: Option<String>,
+        /// An adapter was asked, and may have carried it out without the hub hearing of it.
+        asked: bool,
     },
 }
 
@@ -238,7 +240,7 @@ pub struct Delivery {
     pub url: Option<String>,
     /// What could not be stored as it is.
     pub shortened: Vec<String>,
-    /// Tries of the present revision.
+    /// Tries that count. 0 only for what no adapter can have carried out since it was last done.
     pub attempts: u32,
     /// When it is tried next, while it is due.
     pub next_at: Instant,

@@ -33,7 +33,7 @@ struct Left {
     done: Option<u64>,
     receipt: Option<Receipt>,
     attempts: i64,
-    /// Absent for now.
+    /// Absent for at once, in its old place in the lane.
     next_at: Option<i64>,
     reason: Option<String>,
     is_met: bool,
@@ -138,16 +138,21 @@ fn end(finished: &Finished, stands: &Standing) -> Left {
         End::Stale { why } => {
             left.reason = Some(why.clone());
             left.state = if grown || stands.is_lasting { State::Due } else { State::Stale };
-        }
-        End::Released { at, why } => {
-            left.next_at = at.map(millis);
-            left.reason = why.clone();
             left.attempts = (stands.attempts - 1).max(0);
         }
+        End::Released { at, why, asked } => {
+            left.next_at = at.map(millis);
+            left.reason = why.clone();
+            left.attempts = (stands.attempts - 1).max((*asked).into());
+        }
     }
-    if left.state == State::Due && !matches!(finished.end, End::Retry { .. } | End::Released { .. }) {
-        // The record has changed meanwhile: what is owed now has not been tried.
-        left.attempts = 0;
+    if left.state == State::Due {
+        // The record has changed meanwhile: what is owed now has all its tries before it.
+        left.attempts = match finished.end {
+            End::Done(_) | End::Skipped(_) => 0,
+            End::Parked { .. } | End::Stale { .. } => left.attempts.min(1),
+            End::Retry { .. } | End::Released { .. } => left.attempts,
+        };
     }
     if stands.state == State::Joined {
         left.state = State::Joined;
@@ -197,7 +202,8 @@ async fn standing(tx: &mut Tx, items: &[Finished]) -> Result<HashMap<i64, Standi
 /// What the columns become, `f` being the row of ends.
 fn left_as(clock: &str) -> String {
     format!(
-        "state = f.state, claim = null, attempts = f.attempts, next_at = coalesce(f.next_at, {clock}),
+        "state = f.state, claim = null, attempts = f.attempts,
+         next_at = coalesce(f.next_at, case when f.state = 'due' then d.since else {clock} end),
          reason = f.reason, done = coalesce(f.done, d.done), external_id = coalesce(f.external_id, d.external_id),
          url = coalesce(f.url, d.url),
          shortened = case when f.has_receipt = 1 then f.shortened else d.shortened end,

@@ -9,6 +9,12 @@ use crate::vocabulary::{Failure, Instant, Retryable};
 /// How much of an unexpected body is shown to people.
 const SHOWN: usize = 300;
 
+/// Bytes of it that are looked at for that.
+const READ: usize = 4096;
+
+/// How the names end that credentials stand under in answers to a login.
+const CREDENTIALS: [&str; 4] = ["access_token", "refresh_token", "_secret", "sessionname"];
+
 /// An answer, read whole.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Response {
@@ -82,15 +88,24 @@ impl Response {
         Some(until.duration_since(now).map_or(0, |wait| wait.as_millis().try_into().unwrap_or(u64::MAX)))
     }
 
-    /// The body's beginning, on one line.
-    fn start(&self) -> String {
-        let text: String = self.text().split_whitespace().collect::<Vec<_>>().join(" ");
-        match text.char_indices().nth(SHOWN) {
-            Some((end, _)) => format!("{}…", &text[..end]),
+    /// The body's beginning on one line, for people: nothing from the first credential on.
+    pub fn start(&self) -> String {
+        let start = String::from_utf8_lossy(&self.body[..self.body.len().min(READ)]);
+        let text = start.split_whitespace().collect::<Vec<_>>().join(" ");
+        let long = text.char_indices().nth(SHOWN).map(|(end, _)| end);
+        match credential(&text).into_iter().chain(long).min() {
+            Some(end) => format!("{}…", &text[..end]),
             None if text.is_empty() => "an empty body".to_owned(),
             None => text,
         }
     }
+}
+
+/// Where the value of the first credential in a text would begin.
+fn credential(text: &str) -> Option<usize> {
+    let text = text.to_ascii_lowercase();
+    let begins = |end: &usize| text[*end..].trim_start_matches('\\').starts_with(['"', '=']);
+    CREDENTIALS.iter().flat_map(|name| text.match_indices(*name).map(|(at, name)| at + name.len())).filter(begins).min()
 }
 
 #[cfg(test)]
@@ -114,5 +129,21 @@ mod tests {
         };
         assert_eq!((retryable.status, retryable.after), (Some(503), Some(10_000)));
         assert!(matches!(answer(302, &[("location", "/login")]).failure(), Failure::Misconfigured(_)));
+    }
+
+    #[test]
+    fn credentials_are_not_shown() {
+        let cut = |body: &str| Response { status: 200, body: body.as_bytes().to_vec(), ..Response::default() };
+        let token = cut(r#"{"token_type":"Bearer", "Access_Token":"eyJ0eXAi","refresh_token":"def502"#);
+        assert_eq!(token.start(), r#"{"token_type":"Bearer", "Access_Token…"#);
+        let Err(Failure::Retryable(retryable)) = token.json::<serde_json::Value>() else { panic!("it is cut") };
+        assert!(!retryable.why.contains("eyJ") && !retryable.why.contains("def"), "{}", retryable.why);
+        for body in ["refresh_token=def502&access_token=eyJ0eXAi", r#"{"sessionName":"27fd5"#, r#"{"api_secret":"0c1f"#]
+        {
+            let start = cut(body).start();
+            assert!(body.starts_with(start.trim_end_matches('…')) && start.len() < 24, "{start}");
+        }
+        let words = r#"{"hint":"Check the `refresh_token` parameter"}"#;
+        assert_eq!(cut(words).start(), words, "a name is no credential");
     }
 }

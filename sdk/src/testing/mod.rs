@@ -20,11 +20,13 @@ mod compare;
 mod exchange;
 mod office;
 mod outside;
+mod schema;
 
 pub use asking::Asking;
 pub use exchange::{Exchange, Expected, Recording};
 pub use office::Office;
 pub use outside::{Expecting, Outside};
+pub use schema::schema_agrees;
 
 use crate::abilities::Change;
 use crate::records::Item;

@@ -96,7 +96,7 @@ impl Work {
                     host.warn(format!("Asterisk refuses the filter `{filter}`: {}", words()));
                 }
             }
-            Waiting::Command(asked) => self.answered(id, asked, good, &words()),
+            Waiting::Command(asked) => self.answered(id, asked, good, message),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use cordboard_sdk::prelude::*;
 use serde::Deserialize;
+use serde_json::json;
 
 use crate::asking::Waiting;
 use crate::book::Planned;
@@ -9,12 +10,14 @@ use crate::message::{Message, integer};
 use crate::outgoing::{Outgoing, action_id};
 use crate::session::Work;
 use crate::settings::CALL_VARIABLE;
-use crate::text;
+use crate::{telephone, text};
 
 /// Characters of a number, at most.
 const NUMBER: usize = 40;
 /// Variables that a command may set.
 const VARIABLES: usize = 50;
+/// Bytes of what Asterisk says.
+const WORDS: usize = 300;
 
 /// A command under way.
 pub(crate) struct Asked {
@@ -37,6 +40,8 @@ enum What {
     Move { call: String, kind: &'static str, by: Option<String>, to: String },
     /// A telephone is muted or heard again, and the call told so when Asterisk has done it.
     Mute { call: String, extension: Option<String>, on: bool },
+    /// Whether a telephone could take a call, by the value of a function.
+    State,
     /// Anything that is over with the answer.
     Plain,
 }
@@ -65,6 +70,12 @@ struct MoveTo {
 #[serde(deny_unknown_fields)]
 struct OfCall {
     call: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfExtension {
+    extension: String,
 }
 
 #[derive(Deserialize)]
@@ -117,6 +128,12 @@ impl Work {
                     action.with("Channel", &channel).with("Direction", "in").with("State", state)
                 })
             }
+            "extension.state" => {
+                let OfExtension { extension } = arguments(&command.arguments)?;
+                let channel = self.channel_of(&self.extension("extension", &extension)?);
+                let function = telephone::function(&channel).ok_or_else(|| self.no_device())?;
+                self.ask(command.id, What::State, "Getvar", |action| action.with("Variable", &function))
+            }
             "call.hold" => Err(Failure::rejected(
                 "unsupported",
                 "Asterisk has no action that puts a call on hold: only the telephone itself can; park it with a transfer instead",
@@ -151,7 +168,7 @@ impl Work {
         for (name, value) in &asked.variables {
             variable(name, value)?;
         }
-        let channel = rules.agent_channel.replace("{extension}", &from);
+        let channel = self.channel_of(&from);
         let call = fresh_id(host);
         let planned = Planned { from, to: to.clone(), at: self.now() };
         // The agent sees the number that is called; the dialplan decides what is shown outside.
@@ -243,13 +260,14 @@ impl Work {
     }
 
     /// Asterisk answers a command's action.
-    pub(crate) fn answered(&mut self, id: u64, asked: Asked, good: bool, words: &str) {
+    pub(crate) fn answered(&mut self, id: u64, asked: Asked, good: bool, message: &Message<'_>) {
         let Some(command) = asked.command else { return };
-        if !good {
+        let words = &text::short(message.get("Message"), WORDS);
+        if !good && !matches!(asked.what, What::State) {
             if let What::Originate { call } = &asked.what {
                 self.book.unplan_call(call);
             }
-            return self.tell(command, Err(Failure::rejected("asterisk", words)));
+            return self.tell(command, Err(Failure::rejected("asterisk", words.as_str())));
         }
         match asked.what {
             What::Originate { call } => {
@@ -265,6 +283,14 @@ impl Work {
                 self.book.command_muted(&call, extension, on);
                 self.tell(command, Ok(CommandOutcome::Done(done(words))));
                 self.report();
+            }
+            What::State => {
+                // The words of a refusal are no state: then nobody knows.
+                let said = text::short(message.get(if good { "Value" } else { "Message" }), WORDS);
+                let state = telephone::state(&said, self.plan.commands.is_channel_certain);
+                let told = |state| CommandOutcome::Done(json!({ "state": state, "said": said }).to_string());
+                let result = state.map(told).ok_or_else(|| self.no_device());
+                self.tell(command, result);
             }
             What::Plain => self.tell(command, Ok(CommandOutcome::Done(done(words)))),
         }
@@ -311,6 +337,16 @@ impl Work {
 
     fn tell(&mut self, command: String, result: Result<CommandOutcome, Failure>) {
         self.out.push(Action::Answer(CommandAnswer { command, result }));
+    }
+
+    /// How an agent's telephone is called.
+    fn channel_of(&self, extension: &str) -> String {
+        self.plan.commands.agent_channel.replace("{extension}", extension)
+    }
+
+    fn no_device(&self) -> Failure {
+        let name = &self.plan.commands.agent_channel;
+        Failure::rejected("no-device", format!("Asterisk knows no telephone as `{name}`: set `agent_channel`"))
     }
 
     fn context(&self, asked: Option<String>) -> Result<String, Failure> {
@@ -386,5 +422,5 @@ fn fresh_id(host: &dyn Host) -> String {
 }
 
 fn done(words: &str) -> String {
-    serde_json::json!({ "message": words }).to_string()
+    json!({ "message": words }).to_string()
 }

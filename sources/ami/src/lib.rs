@@ -20,6 +20,7 @@ mod older;
 mod outgoing;
 mod session;
 mod settings;
+mod telephone;
 mod text;
 
 use cordboard_sdk::prelude::*;

@@ -135,6 +135,8 @@ pub struct CommandPlan {
     pub extensions: Vec<String>,
     /// How an agent's telephone is called, with `{extension}` in it.
     pub agent_channel: String,
+    /// That was set by a person, and is no guess of the profile.
+    pub is_channel_certain: bool,
     /// The number shown outside.
     pub caller_id: Option<String>,
     /// Milliseconds that the agent's telephone rings.
@@ -222,6 +224,7 @@ impl Plan {
             commands: CommandPlan {
                 contexts: settings.contexts.unwrap_or(profile.contexts),
                 extensions: settings.extensions,
+                is_channel_certain: settings.agent_channel.is_some(),
                 agent_channel: settings.agent_channel.unwrap_or(profile.agent_channel),
                 caller_id: settings.caller_id,
                 timeout: settings.originate_timeout.unwrap_or(30) * 1000,

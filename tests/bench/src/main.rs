@@ -18,6 +18,7 @@ mod load;
 mod polls;
 mod sockets;
 mod start;
+mod sync;
 mod table;
 mod webhooks;
 
@@ -32,8 +33,11 @@ use table::Row;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// What can be measured alone.
-const ROWS: [&str; 10] =
-    ["webhooks", "decode", "deliveries", "batches", "live", "sockets", "polls", "asterisk", "events", "start"];
+const ROWS: [&str; 11] =
+    ["webhooks", "decode", "deliveries", "batches", "sync", "live", "sockets", "polls", "asterisk", "events", "start"];
+
+/// Measures also what takes minutes.
+const LONG: &str = "--long";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -50,21 +54,23 @@ fn main() -> ExitCode {
 }
 
 async fn run(arguments: &[String]) -> Result<()> {
-    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
         ["bare-hooks", store] => return bare_hooks::serve(store).await,
         ["bare-sockets", length] => return bare_sockets::serve(length.parse()?).await,
         _ => {}
     }
-    if let Some(unknown) = arguments.iter().find(|row| !ROWS.contains(&row.as_str())) {
+    let (options, wanted): (Vec<&str>, Vec<&str>) = words.into_iter().partition(|word| *word == LONG);
+    if let Some(unknown) = wanted.iter().find(|row| !ROWS.contains(row)) {
         bail!("there is no row `{unknown}`: there are {}", ROWS.join(", "));
     }
     let mut rows = Vec::new();
     for name in ROWS {
-        if arguments.is_empty() || arguments.iter().any(|wanted| wanted == name) {
+        if wanted.is_empty() || wanted.contains(&name) {
             let began = Instant::now();
             eprintln!("▸ measuring {name}");
             disk::settle().await?;
-            rows.extend(measured(name).await?);
+            rows.extend(measured(name, !options.is_empty()).await?);
             eprintln!("  {:.0} s", began.elapsed().as_secs_f64());
         }
     }
@@ -72,12 +78,13 @@ async fn run(arguments: &[String]) -> Result<()> {
     Ok(())
 }
 
-async fn measured(name: &str) -> Result<Vec<Row>> {
+async fn measured(name: &str, long: bool) -> Result<Vec<Row>> {
     match name {
         "webhooks" => webhooks::measure().await,
         "decode" => decode::measure().await,
         "deliveries" => deliveries::measure().await,
         "batches" => batches::measure().await,
+        "sync" => sync::measure(long).await,
         "live" => sockets::latency().await,
         "sockets" => sockets::fan_out().await,
         "polls" => polls::measure().await,

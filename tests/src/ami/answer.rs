@@ -71,6 +71,10 @@ pub(super) fn answer(shared: &Arc<Shared>, user: &User, action: &Action) -> Vec<
         }
         "queuestatus" => list(action, "Queue status will follow", "QueueStatusComplete", &[]),
         "setvar" => success(&[("Message", "Variable Set")]),
+        "getvar" => match action.get("Variable").filter(|name| !name.is_empty()) {
+            None => error(action, "No variable specified"),
+            Some(name) => success(&[("Variable", name), ("Value", &variable(shared, name))]),
+        },
         "command" => success(&[("Message", "Command output follows"), ("Output", "")]),
         "hangup" if channel.is_empty() => error(action, "No channel specified"),
         "hangup" if !shared.state().channels.has(channel) => error(action, "No such channel"),
@@ -106,6 +110,18 @@ pub(super) fn answer(shared: &Arc<Shared>, user: &User, action: &Action) -> Vec<
             let hint = "Use Action: ListCommands to show available commands.";
             error(action, &format!("Invalid/unknown command: {name}. {hint}"))
         }
+    }
+}
+
+/// What a function says of a device or a hint; other variables are empty.
+fn variable(shared: &Shared, name: &str) -> String {
+    let state = shared.state();
+    let of = |function: &str| name.strip_prefix(function)?.strip_prefix('(')?.strip_suffix(')');
+    let said = |name: &str, nothing: &str| state.states.get(name).cloned().unwrap_or_else(|| nothing.to_owned());
+    match (of("DEVICE_STATE"), of("EXTENSION_STATE")) {
+        (Some(device), _) => said(device, "INVALID"),
+        (_, Some(extension)) => said(extension, "UNKNOWN"),
+        (None, None) => String::new(),
     }
 }
 

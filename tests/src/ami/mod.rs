@@ -86,6 +86,10 @@ struct State {
     channels: Channels,
     /// Extensions that the dialplan lacks.
     missing: Vec<String>,
+    /// What is said of devices, and of extensions that have a hint.
+    states: HashMap<String, String>,
+    /// How long every answer takes.
+    slowness: Duration,
     /// What an `Originate` plays.
     originated: Option<Arc<Vec<Frame>>>,
     /// Actions that came, with all their lines.
@@ -173,6 +177,16 @@ impl FakeAmi {
         self.shared.state().missing.push(extension.to_owned());
     }
 
+    /// How a device (`PJSIP/1001`), or an extension that has a hint (`1001@from-internal`), stands from now on.
+    pub fn stands(&self, name: &str, state: &str) {
+        self.shared.state().states.insert(name.to_owned(), state.to_owned());
+    }
+
+    /// From now on every answer takes so long.
+    pub fn slow(&self, slowness: Duration) {
+        self.shared.state().slowness = slowness;
+    }
+
     /// What an `Originate` plays: a recording of a click to call.
     pub fn originates(&self, recording: &Recording) {
         self.shared.state().originated = Some(Arc::new(recording.frames.clone()));
@@ -194,6 +208,18 @@ impl FakeAmi {
         let waited = sessions.wait_for(|(open, ever)| *open > 0 && *ever >= times);
         let waited = tokio::time::timeout(PATIENCE, waited).await.is_ok();
         assert!(waited, "nobody logged in for the {times}. time");
+    }
+
+    /// How often a client was told which channels are up.
+    pub fn lists(&self) -> u64 {
+        *self.shared.listed.borrow()
+    }
+
+    /// Waits until clients were told so often which channels are up.
+    pub async fn listed(&self, times: u64) {
+        let mut listed = self.shared.listed.subscribe();
+        let waited = tokio::time::timeout(PATIENCE, listed.wait_for(|listed| *listed >= times)).await.is_ok();
+        assert!(waited, "nobody asked for the {times}. time which channels are up");
     }
 
     /// The actions of a name that came, each with all its lines.

@@ -186,6 +186,10 @@ async fn logged_in(
                     Some(Came::Wrong(why)) => error(&Action::default(), why),
                     Some(Came::Action(action)) => {
                         shared.state().actions.push(action.clone());
+                        let slowness = shared.state().slowness;
+                        if !slowness.is_zero() {
+                            sleep(slowness).await;
+                        }
                         match action.get("Action").unwrap_or_default().to_ascii_lowercase().as_str() {
                             "logoff" => {
                                 send(write, shared, &farewell(&action)).await;

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::cards::{digits, phones};
+use super::cards::{digits, phones, singular};
+use super::query::{all, one};
 use super::refusal::{Answer, CHOICE, MISSING, Mistakes, TYPE, invalid, problem};
 use super::world::World;
 
@@ -36,13 +37,9 @@ impl World {
             match self.card_of(item["phone"].as_str().unwrap_or_default()) {
                 Some((kind, card)) => {
                     let note = self.add_call(kind, card, item);
-                    let singular = match kind {
-                        "companies" => "company",
-                        kind => kind.trim_end_matches('s'),
-                    };
                     let href = format!("http://{}/api/v4/{kind}/{card}", self.domain);
                     rows.push(
-                        json!({"id": note, "entity_id": card, "entity_type": singular, "account_id": self.account,
+                        json!({"id": note, "entity_id": card, "entity_type": singular(kind), "account_id": self.account,
                         "request_id": id, "_embedded": {"entity": {"id": card, "_links": {"self": {"href": href}}}}}),
                     );
                 }
@@ -124,10 +121,9 @@ impl World {
                 params[name] = item[name].clone();
             }
         }
-        let who = [&item["call_responsible"], &item["created_by"]].into_iter().find(|who| who.is_u64());
-        let who = who.cloned().unwrap_or(json!(0));
+        let who = [&item["call_responsible"], &item["created_by"]].into_iter().find_map(Value::as_u64);
         let event = if inbound { "incoming_call" } else { "outgoing_call" };
-        self.events.insert(0, json!({"type": event, "entity_id": card, "created_by": who}));
+        self.happened(event, singular(kind), card, who.unwrap_or_default());
         let note = json!({"note_type": if inbound { "call_in" } else { "call_out" }, "params": params,
             "created_by": item["created_by"], "responsible_user_id": item["responsible_user_id"],
             "created_at": item["created_at"]});
@@ -189,13 +185,18 @@ impl World {
 
     /// `GET /api/v4/leads/unsorted`: types are loose there.
     pub(super) fn waiting(&self, query: &[(String, String)]) -> Answer {
-        let wanted = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
-        let pipeline = wanted("filter[pipeline_id]");
+        let categories = all(query, "filter[category][]");
         let right = |lead: &&Value| {
-            pipeline.as_ref().is_none_or(|id| lead["pipeline_id"].as_u64().is_some_and(|own| id.parse() == Ok(own)))
+            let is = |name: &str, own: &Value| {
+                one(query, name).is_none_or(|wanted| own.as_str().map_or(own.to_string(), str::to_owned) == wanted)
+            };
+            let category = lead["category"].as_str().unwrap_or_default();
+            is("filter[pipeline_id]", &lead["pipeline_id"])
+                && is("filter[uid]", &lead["uid"])
+                && (categories.is_empty() || categories.contains(&category))
         };
         let mut rows: Vec<Value> = self.unsorted.iter().filter(right).cloned().collect();
-        if wanted("order[created_at]").as_deref() == Some("desc") {
+        if one(query, "order[created_at]") == Some("desc") {
             rows.reverse();
         }
         for row in &mut rows {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::query::{one, with};
 use super::refusal::{Answer, MISSING, Mistakes, TYPE, invalid, problem};
 use super::world::World;
 
@@ -13,7 +14,7 @@ pub(super) struct Page {
 
 impl Page {
     pub fn of(query: &[(String, String)]) -> Self {
-        let number = |name: &str| query.iter().find(|(key, _)| key == name).and_then(|(_, value)| value.parse().ok());
+        let number = |name: &str| one(query, name).and_then(|value| value.parse().ok());
         Self { number: number("page").unwrap_or(1).max(1), limit: number("limit").unwrap_or(50).clamp(1, 250) }
     }
 
@@ -37,6 +38,14 @@ pub(super) fn digits(text: &str) -> String {
     text.chars().filter(char::is_ascii_digit).collect()
 }
 
+/// The word for one of a kind.
+pub(super) fn singular(kind: &str) -> &str {
+    match kind {
+        "companies" => "company",
+        kind => kind.trim_end_matches('s'),
+    }
+}
+
 /// The telephone numbers of a card.
 pub(super) fn phones(card: &Value) -> Vec<String> {
     let fields = card["custom_fields_values"].as_array().into_iter().flatten();
@@ -47,7 +56,7 @@ pub(super) fn phones(card: &Value) -> Vec<String> {
 impl World {
     /// A list of cards; `query` looks into every field, and reads numbers without their marks.
     pub(super) fn list(&self, kind: &'static str, query: &[(String, String)]) -> Answer {
-        let wanted = query.iter().find(|(name, _)| name == "query").map(|(_, text)| text.to_lowercase());
+        let wanted = one(query, "query").map(str::to_lowercase);
         let found = |card: &Value| {
             let Some(wanted) = &wanted else { return true };
             let fields = card["custom_fields_values"].to_string().to_lowercase();
@@ -56,22 +65,33 @@ impl World {
             number || name.contains(wanted) || fields.contains(wanted)
         };
         let rows = self.cards.iter().filter(|((of, id), card)| *of == kind && !self.waits(kind, *id) && found(card));
-        let rows = rows.map(|((_, id), card)| {
-            let mut card = card.clone();
-            if kind == "contacts" {
-                let leads: Vec<Value> = self.leads_of(*id).into_iter().map(|lead| json!({"id": lead})).collect();
-                card["_embedded"] = json!({"tags": [], "companies": [], "leads": leads});
-            }
-            card
-        });
+        let rows = rows.map(|((_, id), card)| self.shown(kind, *id, card, query));
         Page::of(query).show(kind, rows.collect())
     }
 
-    pub(super) fn one(&self, kind: &'static str, id: u64) -> Answer {
+    /// One card.
+    pub(super) fn card(&self, kind: &'static str, id: u64, query: &[(String, String)]) -> Answer {
         match self.cards.get(&(kind, id)) {
-            Some(card) => (200, card.clone()),
+            Some(card) => (200, self.shown(kind, id, card, query)),
             None => (204, Value::Null),
         }
+    }
+
+    /// A card as it is shown: a lead's contacts, and the leads of everybody else, only to who asks for them.
+    fn shown(&self, kind: &str, id: u64, card: &Value, query: &[(String, String)]) -> Value {
+        let mut embedded = json!({"tags": []});
+        if kind != "companies" {
+            embedded["companies"] = json!([]);
+        }
+        if kind == "leads" && with(query, "contacts") {
+            embedded["contacts"] = card["_embedded"]["contacts"].clone();
+        }
+        if kind != "leads" && with(query, "leads") {
+            embedded["leads"] = self.leads_of(id).into_iter().map(|lead| json!({"id": lead})).collect();
+        }
+        let mut card = card.clone();
+        card["_embedded"] = embedded;
+        card
     }
 
     /// `POST /api/v4/contacts`.

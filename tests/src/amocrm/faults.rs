@@ -14,6 +14,8 @@ pub enum Fault {
     Stranger,
     /// Answers this JSON with this status; nothing is done.
     Says(u16, String),
+    /// Nothing is done, and nothing is ever answered.
+    Hangs,
     /// Everything is done, and a proxy answers 504.
     Lost,
     /// Everything is done, and the connection breaks in the middle of the answer.
@@ -29,7 +31,7 @@ pub struct Logged {
     pub query: Vec<(String, String)>,
     /// The JSON body; null when there was none.
     pub body: Value,
-    /// The answer's status.
+    /// The answer's status; 0 when there was none.
     pub status: u16,
 }
 

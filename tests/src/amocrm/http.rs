@@ -34,6 +34,10 @@ async fn any(State(server): State<Arc<Server>>, request: Request) -> Response<Bo
     let verdict = if chat { Verdict::Fine } else { server.limits.meet(Instant::now()) };
     let fault = server.faults.meet(&what);
     let asked: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    if fault == Some(Fault::Hangs) {
+        server.faults.record(Logged { what, query, body: asked, status: 0 });
+        return std::future::pending().await;
+    }
     let (given, shown): (Option<Answer>, Option<Response<Body>>) = match (verdict, &fault) {
         (Verdict::TooMany(wait), _) => {
             let body = json!({"title": "Too Many Requests", "status": 429, "detail": "Too many requests", "retry_after": wait});

@@ -12,18 +12,20 @@
 //! # }
 //! ```
 //!
-//! It follows the vendor's pages; where they are silent, what public projects report. It starts with two users, two
-//! pipelines and nobody to call.
+//! It follows the vendor's pages; where they are silent, what public projects report. What is shown only to who asks for
+//! it by `with` is left out otherwise, and filters filter. It starts with two users, two pipelines and nobody to call.
 //!
 //! Not played: the browser, digital pipelines, tasks, custom fields but telephone numbers.
 
 mod calls;
 mod cards;
 mod chats;
+mod events;
 mod faults;
 mod http;
 mod limits;
 mod oauth;
+mod query;
 mod refusal;
 mod rest;
 mod world;

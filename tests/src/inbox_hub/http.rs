@@ -1,6 +1,7 @@
 //! The routes: who asks, how often, and what they get.
 
 use std::collections::HashMap;
+use std::convert::identity;
 use std::sync::Arc;
 
 use axum::Router;
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::answer::{Given, Refusal, page, written_out};
 use super::faults::Fault;
-use super::world::Hook;
+use super::world::{Hook, World, contact_row};
 use super::{SESSION, Server, teller};
 
 /// Bytes of a body.
@@ -113,7 +114,10 @@ fn routed(server: &Arc<Server>, asked: &Asked) -> Given {
     }
     server.access().check(asked.key.as_deref(), asked.bearer.as_deref())?;
     match (asked.method.as_str(), &path[..]) {
-        ("GET", ["sessions"]) => listed(server, asked, "sessions", vec![session(server)]),
+        ("GET", ["sessions"]) => {
+            let row = session(server);
+            listed(&server.world(), asked, "sessions", std::iter::once(row), identity)
+        }
         (_, ["sessions", id, rest @ ..]) => {
             if *id != ROW.to_string() && *id != SESSION {
                 return Err(Refusal::new(404, "SESSION_NOT_FOUND", "Sesión no encontrada"));
@@ -121,8 +125,8 @@ fn routed(server: &Arc<Server>, asked: &Asked) -> Given {
             of_session(server, asked, rest)
         }
         ("GET", ["webhooks"]) => {
-            let rows = server.world().hooks.iter().map(hook).collect();
-            listed(server, asked, "webhooks", rows)
+            let world = server.world();
+            listed(&world, asked, "webhooks", world.hooks.iter(), hook)
         }
         ("POST", ["webhooks"]) => registered(server, asked),
         (_, ["contacts" | "messages", id, ..]) if *id != SESSION => {
@@ -132,12 +136,12 @@ fn routed(server: &Arc<Server>, asked: &Asked) -> Given {
             Err(Refusal::new(400, "SESSION_NOT_CONNECTED", "La sesión debe estar conectada"))
         }
         ("GET", ["contacts", _]) => {
-            let rows = server.world().contact_rows();
-            listed(server, asked, "contacts", rows)
+            let world = server.world();
+            listed(&world, asked, "contacts", world.contacts.iter(), contact_row)
         }
         ("GET", ["messages", _, "chats"]) => {
-            let rows = server.world().chat_rows();
-            listed(server, asked, "chats", rows)
+            let world = server.world();
+            listed(&world, asked, "chats", world.chat_rows().into_iter(), identity)
         }
         ("POST", ["messages", _, "send"]) => sent(server, asked),
         ("PUT", ["messages", _, chat, "read"]) => {
@@ -149,13 +153,13 @@ fn routed(server: &Arc<Server>, asked: &Asked) -> Given {
             Ok((200, json!({ "markedCount": marked })))
         }
         ("GET", ["messages", _, chat]) => {
-            let rows = server.world().message_rows(chat);
-            listed(server, asked, "messages", rows)
+            let world = server.world();
+            listed(&world, asked, "messages", world.message_rows(chat).into_iter(), identity)
         }
         ("GET", ["messages", _]) => {
             let chat = asked.query.get("chatId").cloned().unwrap_or_default();
-            let rows = server.world().message_rows(&chat);
-            listed(server, asked, "messages", rows)
+            let world = server.world();
+            listed(&world, asked, "messages", world.message_rows(&chat).into_iter(), identity)
         }
         _ => Err(Refusal::new(404, "NOT_FOUND", "Ruta no encontrada")),
     }
@@ -266,8 +270,14 @@ fn sent(server: &Arc<Server>, asked: &Asked) -> Given {
     Ok((200, json!({ "messageId": message.id, "to": digits, "status": "sent", "timestamp": at })))
 }
 
-/// A page of a list.
-fn listed(server: &Server, asked: &Asked, name: &str, rows: Vec<Value>) -> Given {
+/// A page of a list: of `all` only what stands on it is made into rows.
+fn listed<T>(
+    world: &World,
+    asked: &Asked,
+    name: &str,
+    all: impl ExactSizeIterator<Item = T>,
+    row: impl Fn(T) -> Value,
+) -> Given {
     let number = |name: &str, default: usize| match asked.query.get(name) {
         None => Some(default),
         Some(text) => text.parse::<usize>().ok().filter(|number| *number > 0),
@@ -278,9 +288,8 @@ fn listed(server: &Server, asked: &Asked, name: &str, rows: Vec<Value>) -> Given
     if limit > 100 {
         return Err(Refusal::invalid("limit: 1-100"));
     }
-    let world = server.world();
-    let (total, from) = (world.total.unwrap_or(rows.len()), if world.circle { 1 } else { page });
-    let rows: Vec<Value> = rows.into_iter().skip((from - 1).saturating_mul(limit)).take(limit).collect();
+    let (total, from) = (world.total.unwrap_or(all.len()), if world.circle { 1 } else { page });
+    let rows: Vec<Value> = all.skip((from - 1).saturating_mul(limit)).take(limit).map(row).collect();
     let pagination = json!({ "total": total, "page": page, "limit": limit, "pages": total.div_ceil(limit) });
     Ok((200, json!({ name: rows, "pagination": pagination })))
 }

@@ -135,15 +135,6 @@ impl World {
         Message { id, from_me, content, kind: kind.to_owned(), at, status: status.to_owned() }
     }
 
-    /// The rows of contacts.
-    pub fn contact_rows(&self) -> Vec<Value> {
-        let row = |(jid, name): (&String, &String)| {
-            let phone = jid.split('@').next().unwrap_or_default();
-            json!({"id": jid, "name": name, "phone": phone, "isUser": true, "isGroup": false})
-        };
-        self.contacts.iter().map(row).collect()
-    }
-
     /// The rows of chats, the liveliest first.
     pub fn chat_rows(&self) -> Vec<Value> {
         let last = |messages: &[Message]| messages.last().map_or(0, |message| message.at);
@@ -174,4 +165,10 @@ impl World {
         };
         messages.iter().enumerate().rev().map(row).collect()
     }
+}
+
+/// The row of a contact.
+pub(super) fn contact_row((jid, name): (&String, &String)) -> Value {
+    let phone = jid.split('@').next().unwrap_or_default();
+    json!({"id": jid, "name": name, "phone": phone, "isUser": true, "isGroup": false})
 }

@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod calls;
+mod cdr;
 mod import;
+mod outages;
 mod panel;
 mod records;
 mod redirecting;

@@ -1,8 +1,9 @@
 //! `/asterisk`: the stock widget.
 
+use cordboard_tests::amocrm::ANNA;
 use serde_json::{Value, json};
 
-use crate::world::Plan;
+use crate::world::{KEY, Plan};
 
 const LOGIN: &str = "_login=admin&_secret=p4ssw0rd";
 
@@ -63,16 +64,24 @@ async fn fault_11_failures_of_the_pbx_reach_the_user() {
 
 #[tokio::test]
 async fn fault_14_secrets_are_in_no_log_and_none_is_a_default() {
-    let world = Plan::default().start().await;
+    let mut world = Plan::default().start().await;
     world.stock(&format!("{LOGIN}&_action=status")).await;
     world.stock("_login=admin&_secret=a-wrong-secret&_action=status").await;
     world.result("ping", json!({})).await;
+    world.panel_as((ANNA, "anna@example.com"), "a-wrong-key", "ping", json!({})).await;
+    let intake = world.hub.get("/v1/intake").await.to_string();
+    // What is written late is written when the hub has ended.
+    let (_, code) = world.hub.stop().await;
     let log = world.hub.log();
-    assert!(log.contains("answered"), "requests are logged at this level");
-    for secret in ["p4ssw0rd", "a-wrong-secret", crate::world::KEY] {
-        assert!(!log.contains(secret), "{secret} stands in the log");
+    assert_eq!(code, Some(0), "{log}");
+    for path in ["/asterisk", "/asterisk_ng"] {
+        let is_logged = |line: &str| line.contains("answered") && line.contains(&format!("path=\"{path}\""));
+        assert!(log.lines().any(is_logged), "a request to {path} is logged at this level:\n{log}");
     }
-    assert!(!world.hub.get("/v1/intake").await.to_string().contains("p4ssw0rd"));
+    for secret in ["p4ssw0rd", "a-wrong-secret", KEY, "a-wrong-key"] {
+        assert!(!log.contains(secret), "{secret} stands in the log");
+        assert!(!intake.contains(secret), "{secret} stands in the intake");
+    }
     let file = world.hub.folder().join("tenants/acme.toml");
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(world.hub.folder().join("key"), "AsteriskNG").unwrap();

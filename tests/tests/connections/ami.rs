@@ -50,6 +50,9 @@ const BOSS: (&str, &str) = ("supervisor", "boss");
 const ANA: (&str, &str) = ("agent", "ana");
 const LUIS: (&str, &str) = ("agent", "luis");
 
+/// Recordings of each version, without the one that cannot be played.
+const RECORDINGS: usize = 75;
+
 /// Every recording of both versions, each on an Asterisk of its own, all at once and at their own pace.
 #[tokio::test(flavor = "multi_thread")]
 async fn recordings_become_the_records_that_a_good_log_has() {
@@ -64,6 +67,7 @@ async fn recordings_become_the_records_that_a_good_log_has() {
             all.push((name, FakeAmi::start(version).await, recording));
         }
     }
+    assert_eq!(all.len(), RECORDINGS * VERSIONS.len(), "each of them is played");
     let ports: Vec<(String, u16)> = all.iter().map(|(name, pbx, _)| (name.clone(), pbx.port())).collect();
     let hub = hub(&ports, SECRET).await;
     let played = all.iter().map(|(_, pbx, recording)| async {

@@ -121,11 +121,34 @@ async fn a_recording_is_sent_as_everywhere() {
             "{query}"
         );
     }
-    // Only the last part of a name counts: nothing outside of the place is read.
-    std::fs::write(folder.path().join("2026/secret.wav"), b"RIFF not for anybody").unwrap();
-    let outside = get(&format!("call=none&recording=..%2Fsecret.wav&began={noon}"), "bytes=0-").await;
-    assert_eq!(outside.status().as_u16(), 404);
     let head =
         hub.http.request(Method::HEAD, hub.url(&format!("/v1/endpoints/acme/line/sound?recording=a.wav&began={noon}")));
     assert_eq!(head.send().await.unwrap().headers()["content-length"], "26");
+}
+
+#[tokio::test]
+async fn no_name_of_a_recording_leads_out_of_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let (root, outside) = (folder.path().join("root"), folder.path().join("outside.wav"));
+    let day = root.join("2026/11/21");
+    std::fs::create_dir_all(&day).unwrap();
+    // One in its place, one where a step up from there leads, one outside of the root, and a link to that.
+    for path in [&day.join("a.wav"), &root.join("2026/11/secret.wav"), &outside] {
+        std::fs::write(path, b"RIFF....WAVEfmt 0123456789").unwrap();
+    }
+    std::os::unix::fs::symlink(&outside, day.join("link.wav")).unwrap();
+    let absolute = outside.display().to_string().replace('/', "%2F");
+    for name in ["{file}", "{path}"] {
+        let recordings = format!("recordings = {{ root = \"{}\", path = \"%Y/%m/%d/{name}\" }}", root.display());
+        let hub = Hub::start(Setup::of(&["everything"], tenant("tcp://127.0.0.1:1", &recordings))).await;
+        let status = async |recording: &str| {
+            let asked = format!("sound?call=none&recording={recording}&began=1795262400000");
+            let answer = hub.http.get(hub.url(&format!("/v1/endpoints/acme/line/{asked}"))).send().await.unwrap();
+            answer.status().as_u16()
+        };
+        assert_eq!(status("a.wav").await, 200, "{name}");
+        for recording in ["..%2Fsecret.wav", "..%2F..%2F..%2F..%2Foutside.wav", "link.wav", absolute.as_str()] {
+            assert_eq!(status(recording).await, 404, "{name}: {recording}");
+        }
+    }
 }

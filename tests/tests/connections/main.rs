@@ -6,4 +6,5 @@ mod endpoints;
 mod faults;
 mod line;
 mod nodes;
+mod routing;
 mod world;

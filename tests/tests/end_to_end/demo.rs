@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use cordboard_tests::hub::{components, free_port, keep_compiled, program, share_compiled};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
@@ -21,41 +21,68 @@ fn demo(folder: &Path, [hub, crm, site]: [u16; 3]) -> Command {
 }
 
 #[tokio::test]
-async fn a_call_goes_its_way_and_ctrl_c_ends_everything() {
+async fn calls_and_messages_go_their_way_and_ctrl_c_ends_everything() {
     let folder = tempfile::tempdir().unwrap();
     share_compiled(folder.path());
     let ports = [free_port(), free_port(), free_port()];
-    let [hub, crm, _] = ports;
+    let [hub, crm, site] = ports;
     let mut running = demo(folder.path(), ports).spawn().unwrap();
     let mut said = BufReader::new(running.stdout.take().unwrap()).lines();
     let mut token = String::new();
-    loop {
+    let key = loop {
         let line = said.next_line().await.unwrap();
         let line = line.unwrap_or_else(|| panic!("it ends early; its hub says\n{}", log(folder.path())));
         if let Some((_, value)) = line.split_once("export TOKEN=") {
             token = value.to_owned();
         }
-        if line.starts_with("Try next") {
-            break;
+        // The last that it says before it begins: how to look into the Frappe.
+        if let Some((_, rest)) = line.split_once("\"Authorization: token ") {
+            break rest.split('"').next().unwrap_or_default().to_owned();
         }
-    }
+    };
     keep_compiled(folder.path());
 
     // A second provider would only be installed by a second call.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let url = format!("http://127.0.0.1:{hub}/v1/deliveries?state=done");
-    let begun = Instant::now();
-    let delivery = loop {
-        let page: Value = http.get(&url).bearer_auth(&token).send().await.unwrap().json().await.unwrap();
-        if let Some(delivery) = page["items"].as_array().and_then(|items| items.first()) {
-            break delivery.clone();
-        }
-        assert!(begun.elapsed() < Duration::from_secs(60), "no call came into the CRM: {page}\n{}", log(folder.path()));
-        tokio::time::sleep(Duration::from_millis(100)).await;
+    let told = async |path: &str, member: &str| -> Vec<Value> {
+        let request = http.get(format!("http://127.0.0.1:{hub}{path}")).bearer_auth(&token);
+        let mut page: Value = request.send().await.unwrap().json().await.unwrap();
+        page[member].as_array_mut().map(std::mem::take).unwrap_or_default()
     };
     let page = format!("http://127.0.0.1:{crm}/index.php?module=PBXManager");
-    assert!(delivery["url"].as_str().is_some_and(|url| url.starts_with(&page)), "{delivery}");
+    until("a call of the PBX in the Vtiger", folder.path(), async || {
+        let done = told("/v1/deliveries?state=done&limit=500", "items").await;
+        done.iter().any(|one| {
+            let stands = one["url"].as_str().is_some_and(|url| url.starts_with(&page));
+            one["subject"]["source"] == "pbx" && stands
+        })
+    })
+    .await;
+    // What a desk shows while its telephone rings.
+    until("a popup of the Asterisk's", folder.path(), async || {
+        let rings = told("/v1/events?types=call.ringing&limit=500", "events").await;
+        rings.iter().any(|event| {
+            let mut desks = event["call"]["desks"].as_array().into_iter().flatten();
+            event["subject"]["source"] == "asterisk"
+                && event["call"]["caller"]["number"]["raw"] == "447700900123"
+                && desks.any(|desk| desk["extension"] == "1001")
+        })
+    })
+    .await;
+    let messages = format!(
+        "http://127.0.0.1:{site}/api/resource/Hub%20WhatsApp%20Message?fields=%5B%22direction%22%2C%22status%22%5D"
+    );
+    until("a question and an answer that was read, in the Frappe", folder.path(), async || {
+        let request = http.get(&messages).header("authorization", format!("token {key}"));
+        let answer = request.header("accept", "application/json").send().await.unwrap();
+        let page: Value = answer.json().await.unwrap();
+        let rows = page["data"].as_array().cloned().unwrap_or_default();
+        let has = |row: Value| rows.iter().any(|one| *one == row);
+        has(json!({ "direction": "Incoming", "status": "Delivered" }))
+            && has(json!({ "direction": "Outgoing", "status": "Read" }))
+    })
+    .await;
 
     let second = demo(folder.path(), ports).output().await.unwrap();
     assert_eq!(second.status.code(), Some(1));
@@ -70,6 +97,15 @@ async fn a_call_goes_its_way_and_ctrl_c_ends_everything() {
     assert_eq!(ended.code(), Some(0), "after {:?}", begun.elapsed());
     for port in ports {
         drop(TcpListener::bind(("127.0.0.1", port)).unwrap_or_else(|why| panic!("port {port}: {why}")));
+    }
+}
+
+/// Waits until something is so, and shows the hub's log when it never is.
+async fn until(what: &str, folder: &Path, so: impl AsyncFn() -> bool) {
+    let begun = Instant::now();
+    while !so().await {
+        assert!(begun.elapsed() < Duration::from_secs(60), "waited in vain for: {what}\n{}", log(folder));
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 

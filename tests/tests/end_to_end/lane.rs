@@ -1,5 +1,7 @@
 //! How a lane keeps to its bounds.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use cordboard_tests::hub::{Hub, Setup};
@@ -86,4 +88,27 @@ async fn a_popup_is_judged_by_the_record_as_it_is_when_its_turn_comes() {
         })
         .await;
     assert!(world.call("call-3").is_none(), "nobody is told of a ringing that is over");
+}
+
+#[tokio::test]
+async fn a_change_that_always_fails_holds_up_no_other_after_an_outage() {
+    let down = Arc::new(AtomicBool::new(true));
+    let is_down = down.clone();
+    let crm = Web::start(move |asked| {
+        let fails = is_down.load(Ordering::SeqCst) || asked.path.ends_with("/call-0");
+        (if fails { 503 } else { 200 }, String::new())
+    });
+    let crm = crm.await.unwrap();
+    let keys = "batch = 1\nconcurrency = 1\nbreaker = { failures = 2, pause = \"200ms\" }";
+    let hub = Hub::start(plain(&crm.url(""), keys)).await;
+    for n in 0..6 {
+        assert_eq!(hub.post(&PbxCall::number(n).ended()).await.unwrap().status(), 200);
+    }
+    let waits = || async { hub.get("/v1/lanes").await.to_string().contains("\"waiting\"") };
+    hub.until("the lane waits", waits).await;
+    down.store(false, Ordering::SeqCst);
+    for n in 1..6 {
+        delivery(&hub, &format!("call-{n}"), "done").await;
+    }
+    delivery(&hub, "call-0", "due").await;
 }

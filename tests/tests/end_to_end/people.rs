@@ -44,6 +44,7 @@ async fn route(world: &World, number: &str) -> String {
 async fn the_ringing_comes_at_once_and_the_name_after_it() {
     let world = World::start().await;
     let contact = ines(&world);
+    quiet(&world).await;
     let mut ana = anas(&world).await;
     let mut supervisor = Live::open(&world.hub, "?types=call.identified", &world.hub.token("supervisor", "eva")).await;
     world.post(&PbxCall::number(1).ringing()).await;

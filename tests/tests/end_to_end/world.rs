@@ -54,16 +54,7 @@ impl World {
 
     /// Waits until the lanes have nothing due and every delivery stands like this.
     pub async fn settled(&self, state: &str) {
-        let begun = Instant::now();
-        loop {
-            let page = self.hub.get("/v1/deliveries?limit=500").await;
-            let items = page["items"].as_array().cloned().unwrap_or_default();
-            if !items.is_empty() && items.iter().all(|item| item["state"] == state) {
-                return;
-            }
-            assert!(begun.elapsed() < PATIENCE, "not all deliveries are {state}: {page:#}\n{}", self.hub.log());
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        self.hub.settled(&[state]).await;
     }
 
     /// Posts a signed webhook that must be taken.

@@ -30,8 +30,12 @@ async fn an_answer_is_sent_and_gets_its_ticks() {
     world.site.tell_again(&hooks[0]).await;
     let log = world.site.docs("Webhook Request Log");
     assert!(log.last().unwrap()["response"].as_str().unwrap().contains("command"), "{log:#?}");
+    // What is typed afterwards has its whole way behind it: so has what was told before.
+    let other = world.answers("Hasta luego");
+    world.until("the other's ticks", |world| world.document(&other)["status"] == "Read").await;
     world.settled().await;
-    assert_eq!(world.inbox.world().sent("12 € 😀\nun saludo"), 1, "once");
+    let sent = ["12 € 😀\nun saludo", "Hasta luego"].map(|text| world.inbox.world().sent(text));
+    assert_eq!(sent, [1, 1], "each once");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -91,12 +95,15 @@ async fn what_may_have_been_sent_is_not_sent_again() {
         })
         .await;
     world.site.tell_again(&world.site.told()[0]).await;
+    // What is typed afterwards has its whole way behind it: so has what was told before.
+    let other = world.answers("otra cosa");
+    world.until("the other's ticks", |world| world.document(&other)["status"] == "Read").await;
     assert_eq!(world.document(&name)["status"], "Pending");
-    assert_eq!(world.inbox.faults().count("/send"), 1);
+    assert_eq!(world.inbox.faults().count("/send"), 2, "each was tried once");
     // The chat has it after all: a webhook of its content finds the document that waits for it.
     let data = json!({"messageId": "LATE", "chatId": ANA, "fromMe": true, "type": "text", "content": "una vez"});
     assert_eq!(world.post("message.sent", data).await, 200);
     world.until("the late news", |world| world.document(&name)["status"] == "Sent").await;
     assert_eq!(world.document(&name)["message_id"], "LATE");
-    assert_eq!(world.messages().len(), 2);
+    assert_eq!(world.messages().len(), 3);
 }

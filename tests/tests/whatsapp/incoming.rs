@@ -89,13 +89,16 @@ async fn nothing_is_lost_while_the_site_is_away() {
     world.hub.launch();
     world.hub.ready().await;
     world.inbox.says(ANA, "Después").await;
-    // One answer is lost after all was done.
-    world.site.next("insert_many", cordboard_tests::frappe::Fault::Hangs);
     world.site.down(None);
     world.until("all three", |world| world.messages().len() == 3).await;
+    world.settled().await;
+    // An answer is lost after all was done.
+    world.site.next("POST /api/resource/Hub%20WhatsApp%20Message", cordboard_tests::frappe::Fault::Hangs);
+    world.inbox.says(ANA, "Último").await;
+    world.until("the lost answer", |world| world.site.all_met()).await;
     world.settled().await;
     let mut texts: Vec<String> =
         world.messages().iter().filter_map(|doc| doc["content"].as_str().map(str::to_owned)).collect();
     texts.sort();
-    assert_eq!(texts, ["Después", "Mientras", "Primero"]);
+    assert_eq!(texts, ["Después", "Mientras", "Primero", "Último"]);
 }

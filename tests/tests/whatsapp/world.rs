@@ -26,18 +26,13 @@ pub struct World {
 impl World {
     /// A site that the hub's own command has set up, and everything at work.
     pub async fn start() -> Self {
-        Self::with("").await
-    }
-
-    /// The same, with further settings of the sink.
-    pub async fn with(settings: &str) -> Self {
-        let mut world = Self::bare(settings).await;
+        let mut world = Self::bare("").await;
         world.set_up().await;
         world.go().await;
         world
     }
 
-    /// Nothing is set up, and the hub does not run yet.
+    /// Nothing is set up, and the hub does not run yet. With further settings of the sink.
     pub async fn bare(settings: &str) -> Self {
         let (site, inbox) = (FakeFrappe::start().await.unwrap(), FakeInboxHub::start().await.unwrap());
         let mut setup = whatsapp::setup(&inbox.url(), &site.url());
@@ -119,16 +114,7 @@ impl World {
 
     /// Waits until nothing is owed to the site.
     pub async fn settled(&self) {
-        let begun = Instant::now();
-        loop {
-            let page = self.hub.get("/v1/deliveries?limit=500").await;
-            let items = page["items"].as_array().cloned().unwrap_or_default();
-            if !items.is_empty() && items.iter().all(|item| item["state"] == "done" || item["state"] == "joined") {
-                return;
-            }
-            assert!(begun.elapsed() < PATIENCE, "something is owed: {page:#}\n{}", self.hub.log());
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        self.hub.settled(&["done", "joined"]).await;
     }
 }
 

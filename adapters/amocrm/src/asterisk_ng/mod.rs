@@ -18,8 +18,6 @@ mod telephone;
 use cordboard_sdk::Host;
 use cordboard_sdk::abilities::{Answer, Sent};
 use cordboard_sdk::vocabulary::{Incoming, Reply};
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 
 use crate::settings::Settings;
 
@@ -81,17 +79,4 @@ fn not_allowed(methods: &str) -> Reply {
     let mut reply = Reply::json(405, &cordboard_sdk::serde_json::json!({ "detail": "Method Not Allowed" }));
     reply.headers.push(("allow".to_owned(), methods.as_bytes().to_vec()));
     reply
-}
-
-/// Whether two secrets are the same; how long it takes says nothing about them.
-fn same(one: &str, other: &str) -> bool {
-    let tag = |text: &str| {
-        let mut mac = Hmac::<Sha256>::new_from_slice(b"compared").ok()?;
-        mac.update(text.as_bytes());
-        Some(mac)
-    };
-    match (tag(one), tag(other)) {
-        (Some(one), Some(other)) => one.verify(&other.finalize().into_bytes()).is_ok(),
-        _ => false,
-    }
 }

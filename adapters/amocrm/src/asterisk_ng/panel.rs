@@ -7,7 +7,8 @@ use cordboard_sdk::serde_json::{self, Map, Value, json};
 use cordboard_sdk::vocabulary::{Incoming, Reply};
 
 use super::settings::AsteriskNg;
-use super::{form, methods, not_allowed, preflight, same};
+use super::{form, methods, not_allowed, preflight};
+use crate::secret::same;
 use crate::settings::Settings;
 
 /// What the widget must be.

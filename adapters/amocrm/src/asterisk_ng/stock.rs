@@ -11,7 +11,8 @@ use jiff::tz::TimeZone;
 
 use super::settings::AsteriskNg;
 use super::telephone::Telephone;
-use super::{not_allowed, number, records, same};
+use super::{not_allowed, number, records};
+use crate::secret::same;
 
 const DAY: u64 = 86_400;
 

@@ -1,12 +1,14 @@
-//! Bringing messages into amoCRM's chats, each once.
+//! Bringing messages into amoCRM's chats, each once. The chat service is another one than the account's: what it refuses
+//! holds up messages, and no calls.
 
 use std::collections::HashMap;
 
 use cordboard_sdk::abilities::{Change, Outcome, Receipt};
 use cordboard_sdk::records::Message;
 use cordboard_sdk::serde_json::{Value, json};
+use cordboard_sdk::vocabulary::{Failure, Retryable};
 
-use super::line::Line;
+use super::line::{self, Line};
 use super::message::{self, Rendering};
 use crate::deliver::Work;
 use crate::memo::Memo;
@@ -23,18 +25,58 @@ pub struct Chats<'a, 'h> {
     histories: HashMap<String, Vec<Value>>,
     /// Messages over there that have been found to be ours.
     taken: Vec<String>,
+    /// The connected channel, once it has been needed.
+    scope: Option<Result<String, Failure>>,
+    /// What holds for all messages from now on.
+    stop: Option<Failure>,
 }
 
 impl<'a, 'h> Chats<'a, 'h> {
     /// None asked for yet.
     pub fn new(work: &'a Work<'h>) -> Self {
-        Self { work, histories: HashMap::new(), taken: Vec::new() }
+        Self { work, histories: HashMap::new(), taken: Vec::new(), scope: None, stop: None }
     }
 
     /// Makes the chat agree with a message.
-    pub fn message(&mut self, change: &Change, message: &Message) -> Result<Outcome, Fault> {
+    pub fn message(&mut self, change: &Change, message: &Message) -> Outcome {
+        self.carry(change, message).unwrap_or_else(|fault| Outcome::Failed(self.failed(fault)))
+    }
+
+    /// What a fault means for a message, and for those after it: nothing that makes the hub log in anew, or keeps calls
+    /// waiting.
+    fn failed(&mut self, fault: Fault) -> Failure {
+        let silent = matches!(fault, Fault::Silent { .. });
+        let (failure, all) = match Failure::from(fault) {
+            Failure::Unauthorized(why) | Failure::Misconfigured(why) => (Failure::rejected("chat-refused", why), true),
+            Failure::RateLimited(after) => {
+                let why = "the chat service asks for less".to_owned();
+                (Failure::Retryable(Retryable { why, status: Some(429), after }), true)
+            }
+            failure => {
+                let away = silent && matches!(failure, Failure::Retryable(_));
+                (failure, away)
+            }
+        };
+        if all {
+            self.stop = Some(failure.clone());
+        }
+        failure
+    }
+
+    /// The channel as it is connected to the account: the grant says it, or it is connected now.
+    fn scope(&mut self) -> Result<String, Fault> {
+        let work = self.work;
+        let scope = self.scope.get_or_insert_with(|| match &work.account().scope {
+            Some(scope) => Ok(scope.clone()),
+            None => line::connect(work.host, &work.settings, work.account()).map_err(not_connected),
+        });
+        scope.clone().map_err(|failure| Fault::Silent { failure, uncertain: false })
+    }
+
+    fn carry(&mut self, change: &Change, message: &Message) -> Result<Outcome, Fault> {
+        let work = self.work;
         let skipped = |why: &str| Ok(Outcome::Skipped(why.into()));
-        let Some(chat) = &self.work.settings.chat else { return skipped("no chat is set up: the setting `chat`") };
+        let Some(chat) = &work.settings.chat else { return skipped("no chat is set up: the setting `chat`") };
         let Some(conversation) = message.conversation.as_deref() else {
             return skipped("the message is not known to belong to a conversation");
         };
@@ -43,21 +85,21 @@ impl<'a, 'h> Chats<'a, 'h> {
         }
         let rendering = Rendering {
             chat,
-            account: self.work.account(),
+            account: work.account(),
             id: &change.subject.id,
             conversation,
             message,
-            now: self.work.host.now(),
+            now: work.host.now(),
         };
         if message.kind.is_none() && message.text.is_none() && message.media.is_empty() && message.deleted_at.is_none()
         {
             return skipped("nothing is known yet of what stands in the message");
         }
-        let Some(scope) = self.work.account().scope.as_deref() else {
-            let why = "the chat's channel is not connected: `check` says why";
-            return Ok(Outcome::Failed(cordboard_sdk::vocabulary::Failure::unauthorized(why)));
-        };
-        let line = Line::new(self.work.host, &self.work.settings, chat);
+        if let Some(failure) = &self.stop {
+            return Ok(Outcome::Failed(failure.clone()));
+        }
+        let scope = &self.scope()?;
+        let line = Line::new(work.host, &work.settings, chat);
         let mut memo = Memo::read(&change.memo);
         let mut notes = Vec::new();
         let mut id = change.external_id.clone();
@@ -129,6 +171,16 @@ impl<'a, 'h> Chats<'a, 'h> {
         let Some(found) = candidates.min_by_key(near).and_then(id) else { return Ok(None) };
         self.taken.push(found.clone());
         Ok(Some(There { id: found, written_there: true }))
+    }
+}
+
+/// Without its channel no message has a place to go to; a channel that could not be asked for is asked for again.
+fn not_connected(failure: Failure) -> Failure {
+    let why = format!("the chat's channel is not connected to the account: {}", failure.why());
+    match failure {
+        Failure::Retryable(it) => Failure::Retryable(Retryable { why, ..it }),
+        Failure::RateLimited(after) => Failure::RateLimited(after),
+        _ => Failure::rejected("chat-not-connected", format!("{why}; mend it, and retry the message")),
     }
 }
 

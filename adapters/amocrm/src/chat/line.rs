@@ -1,5 +1,7 @@
 //! Requests to the chat service, and the signatures both ways.
 
+use std::time::Duration;
+
 use cordboard_sdk::Host;
 use cordboard_sdk::http::Request;
 use cordboard_sdk::serde_json::{Value, json};
@@ -16,6 +18,9 @@ const TYPE: &str = "application/json";
 
 /// Where the service's methods are, on its host.
 const ROOT: &str = "/v2/origin/custom";
+
+/// How long one request may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the service keeps of one chat at most in one answer.
 const HISTORY: &str = "50";
@@ -51,19 +56,19 @@ fn mac(secret: &str, signed: &[u8]) -> Hmac<Sha1> {
 }
 
 /// Connects the channel to the account; the id under which the two are known together. Asked again, it is the same.
-pub fn connect(host: &dyn Host, settings: &Settings, account: &Account) -> Result<String, String> {
-    let Some(chat) = &settings.chat else { return Err("the setting `chat` is not there".into()) };
+pub fn connect(host: &dyn Host, settings: &Settings, account: &Account) -> Result<String, Failure> {
+    let Some(chat) = &settings.chat else { return Err(Failure::misconfigured("the setting `chat` is not there")) };
     if account.amojo.is_empty() {
-        return Err("the account has no id in the chat service".into());
+        return Err(Failure::misconfigured("the account has no id in the chat service"));
     }
     let line = Line { host, site: settings.chat_site(), chat };
     let mut body = json!({"account_id": account.amojo, "hook_api_version": "v2"});
     if let Some(title) = &chat.title {
         body["title"] = json!(title);
     }
-    let said = line.ask("POST", &format!("{ROOT}/{}/connect", chat.channel), "", Some(&body));
-    let said = said.map_err(|fault| Failure::from(fault).why().to_owned())?.unwrap_or_default();
-    said["scope_id"].as_str().map(str::to_owned).ok_or_else(|| "there is no `scope_id` in the answer".into())
+    let said = line.ask("POST", &format!("{ROOT}/{}/connect", chat.channel), "", Some(&body))?.unwrap_or_default();
+    let scope = said["scope_id"].as_str().map(str::to_owned);
+    scope.ok_or_else(|| Failure::retryable("there is no `scope_id` in the answer"))
 }
 
 impl<'a> Line<'a> {
@@ -108,7 +113,8 @@ impl<'a> Line<'a> {
             .body(TYPE, bytes)
             .header("date", date)
             .header("content-md5", digest)
-            .header("x-signature", signature);
+            .header("x-signature", signature)
+            .timeout(PATIENCE);
         match request.send(self.host) {
             // Some methods answer a success with no body at all.
             Ok(answer) if answer.is_success() && answer.body.is_empty() => Ok(None),
@@ -135,7 +141,7 @@ fn ours(fault: Fault) -> Fault {
 
 /// `Fri, 21 Nov 2025 07:00:00 +0000`.
 fn rfc2822(moment: Instant) -> String {
-    let moment = std::time::UNIX_EPOCH + std::time::Duration::from_millis(moment);
+    let moment = std::time::UNIX_EPOCH + Duration::from_millis(moment);
     httpdate::fmt_http_date(moment).replace("GMT", "+0000")
 }
 

@@ -2,7 +2,11 @@
 #![allow(dead_code, reason = "each suite that shares this module uses a part of it")]
 #![allow(clippy::unwrap_used)]
 
+use std::cell::Cell;
+
 use cordboard_amocrm::Amocrm;
+use cordboard_sdk::bindings::base::cordboard::hub::host::Content;
+use cordboard_sdk::http::Error;
 use cordboard_sdk::native::Connected;
 use cordboard_sdk::prelude::*;
 use cordboard_sdk::serde_json::{Value, json};
@@ -73,6 +77,28 @@ impl Bench {
         outcomes
     }
 
+    /// Goes on as the hub does, until nothing is left to do: what passes is another try, and what makes the lane wait or
+    /// pause is none.
+    pub fn settle(&self, changes: &[Change]) {
+        let mut due = changes.to_vec();
+        for _ in 0..8 {
+            let outcomes = self.deliver(&due);
+            let left = due.iter().zip(outcomes).filter_map(|(change, outcome)| match outcome {
+                Outcome::Done(_) | Outcome::Skipped(_) => None,
+                Outcome::Failed(Failure::Retryable(_)) => Some(repeated(change)),
+                Outcome::Failed(Failure::RateLimited(_) | Failure::Unauthorized(_) | Failure::Misconfigured(_)) => {
+                    Some(change.clone())
+                }
+                other => panic!("nothing to be tried again: {other:?}"),
+            });
+            due = left.collect();
+            if due.is_empty() {
+                return;
+            }
+        }
+        panic!("still due: {:?}", due.iter().map(|change| &change.subject.id).collect::<Vec<_>>());
+    }
+
     pub fn one(&self, change: &Change) -> Receipt {
         match self.deliver(std::slice::from_ref(change)).remove(0) {
             Outcome::Done(receipt) => receipt,
@@ -106,6 +132,55 @@ impl Bench {
         let before = self.crm.faults().log().len();
         work();
         self.crm.faults().log().len() - before
+    }
+}
+
+/// A bench's host on which each request takes so many milliseconds, by its clock alone.
+pub struct Slow<'b> {
+    host: &'b Connected,
+    each: u64,
+    took: Cell<u64>,
+}
+
+impl<'b> Slow<'b> {
+    pub fn new(host: &'b Connected, each: u64) -> Self {
+        Self { host, each, took: Cell::new(0) }
+    }
+
+    /// What all requests took together.
+    pub fn took(&self) -> u64 {
+        self.took.get()
+    }
+}
+
+impl Host for Slow<'_> {
+    fn settings(&self) -> &str {
+        self.host.settings()
+    }
+
+    fn grant(&self) -> Option<Grant> {
+        self.host.grant()
+    }
+
+    fn log(&self, level: Level, message: &str) {
+        self.host.log(level, message);
+    }
+
+    fn now(&self) -> Instant {
+        START + self.took.get()
+    }
+
+    fn random(&self, bytes: &mut [u8]) {
+        self.host.random(bytes);
+    }
+
+    fn send(&self, request: Request) -> Result<Response, Error> {
+        self.took.set(self.took.get() + self.each);
+        self.host.send(request)
+    }
+
+    fn fetch(&self, url: &str, limit: u64) -> Result<Content, Failure> {
+        self.host.fetch(url, limit)
     }
 }
 

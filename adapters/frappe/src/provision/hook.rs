@@ -27,9 +27,7 @@ pub fn webhook(settings: &Settings, endpoint: &str) -> Option<Wanted> {
     ];
     let mut template = String::from("{\"event\": \"message.send\", \"doctype\": {{ doc.doctype | tojson }}, ");
     template.push_str("\"name\": {{ doc.name | tojson }}");
-    let to = "\"to\": {{ (doc.get('to_number') or doc.get('chat_id') or doc.get('conversation')) | tojson }}";
-    template.push_str(&format!(", {to}"));
-    for member in members.iter().filter(|member| **member != "to_number") {
+    for member in members {
         template.push_str(&format!(", \"{member}\": {{{{ doc.get('{member}') | tojson }}}}"));
     }
     template.push('}');

@@ -95,8 +95,11 @@ pub fn plan(host: &dyn Host, endpoint: Option<&str>) -> Result<Vec<Step>, Failur
     lacking.extend(rights_missing(&api, &settings, &known)?);
     if let Some(user) = settings.bot.as_deref().map(str::trim).filter(|user| !user.is_empty()) {
         let there = there(&api, "User", user)?;
+        lacking.extend(match &there {
+            Some(stored) => people::role_missing(stored, user, settings.role()),
+            None => Some(people::user(user, settings.role())),
+        });
         if !there.as_ref().is_some_and(people::has_keys) {
-            lacking.extend(there.is_none().then(|| people::user(user, settings.role())));
             lacking.push(people::keys(user));
         }
     }

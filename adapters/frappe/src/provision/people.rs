@@ -3,6 +3,7 @@
 use cordboard_sdk::serde_json::{Value, json};
 
 use super::Wanted;
+use crate::api::Row;
 use crate::known::Known;
 use crate::preset::Kind;
 use crate::settings::{Popup, Settings, WhatsApp};
@@ -52,6 +53,17 @@ pub fn user(user: &str, role: &str) -> Wanted {
     Wanted::new(format!("make the user {user}, with the role {role} alone"), "User", user, body)
 }
 
+/// The role for a user that is there without it. What else the user is stays.
+pub fn role_missing(stored: &Row, user: &str, role: &str) -> Option<Wanted> {
+    let mut roles = stored.get("roles").and_then(Value::as_array).cloned().unwrap_or_default();
+    if roles.iter().any(|row| row["role"] == role) {
+        return None;
+    }
+    roles.push(json!({ "role": role }));
+    let says = format!("give the user {user} the role {role}");
+    Some(self::user(user, role).changed(says, json!({ "roles": roles })))
+}
+
 /// Its key pair.
 pub fn keys(user: &str) -> Wanted {
     let path = "/api/method/frappe.core.doctype.user.user.generate_keys".to_owned();
@@ -60,6 +72,6 @@ pub fn keys(user: &str) -> Wanted {
 }
 
 /// Whether a user has a key pair.
-pub fn has_keys(user: &serde_json::Map<String, Value>) -> bool {
+pub fn has_keys(user: &Row) -> bool {
     user.get("api_key").and_then(Value::as_str).is_some_and(|key| !key.is_empty())
 }

@@ -56,6 +56,7 @@ const ON_RECORD: &str = "on conflict (id) do update set also = excluded.also, re
 /// A want that lasts makes a passing one lasting, and never the other way round while something lasting is owed; so a
 /// parked duty that lasts is left to its person when a popup comes by. What is due keeps its tries and its waiting.
 fn on_want(greatest: &str) -> String {
+    let anew = tries_anew("d.");
     let owed = "(d.state in ('due', 'parked') and d.holds is null and d.expires_at is null)";
     let lasting = format!("(excluded.holds is null and excluded.expires_at is null or {owed})");
     let parked =
@@ -65,12 +66,18 @@ fn on_want(greatest: &str) -> String {
             wanted = {greatest}(d.wanted, excluded.wanted),
             holds = case when {lasting} then null else excluded.holds end,
             expires_at = case when {lasting} then null else excluded.expires_at end,
-            attempts = case when d.state = 'due' or {parked} then d.attempts else 0 end,
+            attempts = case when d.state = 'due' or {parked} then d.attempts else {anew} end,
             next_at = case when d.state = 'due' or {parked} then d.next_at else excluded.next_at end,
             since = case when d.state = 'due' or {parked} then d.since else excluded.since end,
             reason = case when d.state = 'due' or {parked} then d.reason end,
             state = case when {parked} then 'parked' else 'due' end"
     )
+}
+
+/// The tries of a delivery that has all of them before it again, `of` naming its row. One stays counted where an adapter
+/// was asked and never said that it is done: the next one is told to look first.
+pub(super) fn tries_anew(of: &str) -> String {
+    format!("case when {of}state = 'done' then 0 when {of}attempts > 1 then 1 else {of}attempts end")
 }
 
 /// A moment as a column holds it.
@@ -256,7 +263,7 @@ async fn besides(tx: &mut Tx, prepared: &Prepared, committed: &Committed) -> Res
 async fn join(tx: &mut Tx, plan: &Plan<'_>, winner: usize, loser: usize) -> Result<()> {
     let (into, from) = (plan.entries[plan.root(winner)].id, plan.entries[loser].id);
     let revision = plan.entries[plan.root(winner)].revision;
-    let clock = tx.clock();
+    let (clock, anew) = (tx.clock(), tries_anew(""));
     let sql = "update record set joined_into = $1 where joined_into = $2";
     tx.execute(sql, args![into, from]).await?;
     tx.execute("update alias set record = $1 where record = $2", args![into, from]).await?;
@@ -266,7 +273,7 @@ async fn join(tx: &mut Tx, plan: &Plan<'_>, winner: usize, loser: usize) -> Resu
              holds = case when state = 'due' and external_id is null then holds end,
              expires_at = case when state = 'due' and external_id is null then expires_at end,
              next_at = case when state = 'due' then next_at else {clock} end,
-             attempts = case when state = 'due' then attempts else 0 end,
+             attempts = case when state = 'due' then attempts else {anew} end,
              since = case when state = 'due' then since else {clock} end
          where record = $2 and state <> 'joined'
              and (external_id is not null or state in ('due', 'parked') or claim is not null)
@@ -281,7 +288,7 @@ async fn join(tx: &mut Tx, plan: &Plan<'_>, winner: usize, loser: usize) -> Resu
                  case when state = 'due' then next_at else {clock} end,
                  (select case when o.claim is null then 0 else o.next_at end from delivery o
                   where o.record = $2 and o.sink = delivery.sink)),
-             attempts = case when state = 'due' then attempts else 0 end,
+             attempts = case when state = 'due' then attempts else {anew} end,
              since = case when state = 'due' then since else {clock} end,
              state = 'due'
          where record = $1 and exists (

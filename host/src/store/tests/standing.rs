@@ -20,6 +20,10 @@ fn popups() -> Arc<dyn Routes> {
     Arc::new(Popups)
 }
 
+fn released(asked: bool) -> End {
+    End::Released { at: None, why: Some("the lane waits".into()), asked }
+}
+
 fn stale() -> End {
     End::Stale { why: "nobody rings any more".into() }
 }
@@ -43,8 +47,65 @@ both! {
         let again = claim(&store).await;
         assert_eq!((again.attempt, again.revision), (2, 2));
         // What is released was no try.
-        finish(&store, &again, End::Released { at: None, why: Some("the lane waits".into()) }).await;
+        finish(&store, &again, released(false)).await;
         assert_eq!(claim(&store).await.attempt, 2);
+    }
+
+    async fn what_may_have_been_carried_out_is_never_a_first_try(bench) {
+        let store = bench.open().await;
+        let routes = to("crm");
+        store.commit(intake(vec![ringing("a")], &routes)).await.unwrap();
+        let first = claim(&store).await;
+        assert_eq!(first.attempt, 1);
+        finish(&store, &first, released(false)).await;
+        let mut again = claim(&store).await;
+        assert_eq!(again.attempt, 1, "nobody was asked");
+        // The lane waits because of an answer that never came: no try is spent, and the next one is told to look.
+        for _ in 0..3 {
+            finish(&store, &again, released(true)).await;
+            again = claim(&store).await;
+            assert_eq!(again.attempt, 2);
+        }
+        finish(&store, &again, End::Parked { why: "given up".into() }).await;
+        assert_eq!(store.retry("acme", &DeliveryFilter::default()).await.unwrap(), 1);
+        let by_hand = claim(&store).await;
+        assert_eq!(by_hand.attempt, 2, "a person's retry does not undo what was carried out");
+        store.commit(intake(vec![ended("a")], &routes)).await.unwrap();
+        assert_eq!(finish(&store, &by_hand, End::Parked { why: "refused".into() }).await, Settled::Again);
+        let changed = claim(&store).await;
+        assert_eq!((changed.attempt, changed.revision), (2, 2));
+        finish(&store, &changed, done("x")).await;
+        store.commit(intake(vec![seen("a", 3, Call { notes: Some("n".into()), ..Call::default() })], &routes)).await.unwrap();
+        assert_eq!(claim(&store).await.attempt, 1, "what is done is known by its id");
+    }
+
+    async fn what_waited_is_recalled_in_the_order_in_which_it_was_owed(bench) {
+        let store = bench.open().await;
+        let routes = to("crm");
+        for id in ["a", "b", "c", "d"] {
+            store.commit(intake(vec![ringing(id)], &routes)).await.unwrap();
+        }
+        let later = Instant::now().after(Duration::from_secs(60));
+        for claimed in store.claim(&lane(), 3, LEASE).await.unwrap() {
+            let why = "503".to_owned();
+            let end = match claimed.subject.id.as_str() {
+                "a" => End::Retry { at: later, why },
+                "b" => End::Released { at: Some(later), why: Some(why), asked: true },
+                _ => End::Parked { why },
+            };
+            finish(&store, &claimed, end).await;
+        }
+        // What is given back has its old place.
+        let first = claim(&store).await;
+        assert_eq!(first.subject.id, "d");
+        finish(&store, &first, released(false)).await;
+        store.recall(&lane()).await.unwrap();
+        let mut order = Vec::new();
+        for _ in 0..3 {
+            order.push(claim(&store).await.subject.id);
+        }
+        assert_eq!(order, ["a", "b", "d"]);
+        assert!(store.claim(&lane(), 1, LEASE).await.unwrap().is_empty(), "what is parked is not recalled");
     }
 
     async fn what_is_parked_waits_for_a_person_or_a_change(bench) {
@@ -61,12 +122,12 @@ both! {
         assert_eq!(store.retry("other", &DeliveryFilter::default()).await.unwrap(), 0);
         assert_eq!(store.retry("acme", &DeliveryFilter::default()).await.unwrap(), 1);
         let again = claim(&store).await;
-        assert_eq!(again.attempt, 1);
+        assert_eq!(again.attempt, 2);
         assert_eq!(store.retry("acme", &DeliveryFilter::default()).await.unwrap(), 0, "a worker has it");
         finish(&store, &again, parked()).await;
         store.commit(intake(vec![ended("a")], &routes)).await.unwrap();
         let changed = claim(&store).await;
-        assert_eq!((changed.attempt, changed.revision), (1, 2));
+        assert_eq!((changed.attempt, changed.revision), (2, 2));
         finish(&store, &changed, done("x")).await;
         // One that is done is delivered again only when it is named.
         assert_eq!(store.retry("acme", &DeliveryFilter::default()).await.unwrap(), 0);

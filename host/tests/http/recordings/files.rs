@@ -117,7 +117,7 @@ async fn what_is_not_there_yet_is_asked_for_again() {
 
     let none = bench.call("none", &[]).await;
     let (status, problem) = bench.hub.get(&format!("/v1/recordings/{none}"), &bench.eva).await;
-    assert_eq!((status, problem["detail"].as_str()), (StatusCode::NOT_FOUND, Some("the call has no recording")));
+    assert_eq!((status, problem["detail"].as_str()), (StatusCode::NOT_FOUND, Some("there is no recording")));
 
     let two = bench.call("two", &["in-2.wav", "in-3.wav"]).await;
     let (status, problem) = bench.hub.get(&format!("/v1/recordings/{two}"), &bench.eva).await;

@@ -45,6 +45,7 @@ impl Book {
         };
         let root = root || chan.linked_or_uid() == chan.uid && self.calls[call].root.is_none();
         let side = if root { Side::Caller } else { side };
+        let first_half = other.map(|other| self.channels[other].uid.clone());
         let index = self.channels.insert(Channel {
             uid: chan.uid.into(),
             name: text::known(chan.name).unwrap_or_default().into(),
@@ -54,7 +55,8 @@ impl Book {
             state,
             gone: false,
             bridge: None,
-            first_half: other,
+            first_half,
+            pair: None,
             dialled: text::dialled(chan.exten),
             holds: false,
             confirmed: true,
@@ -64,6 +66,7 @@ impl Book {
             && self.pairs.len() < NAMES
         {
             self.pairs.insert(base.into(), index);
+            self.channels[index].pair = Some(base.into());
         }
         self.calls[call].channels.push(index);
         self.calls[call].live += 1;
@@ -89,7 +92,7 @@ impl Book {
             knows_hangups: self.tells_hangups,
             ..Call::default()
         });
-        self.by_id.insert(key.into(), call);
+        self.known_by(call, key.into());
         call
     }
 

@@ -9,18 +9,11 @@ impl Book {
         if self.channels[index].bridge.as_deref() != Some(bridge) {
             self.leave(index);
         }
-        if holding || bridge.is_empty() || bridge.len() > KEY || self.bridges.len() >= NAMES {
+        if holding || !self.join(index, bridge) || !self.channels[index].is_party() {
             return;
         }
-        let members = self.bridges.entry(bridge.into()).or_default();
-        if !members.contains(&index) && members.len() < CHANNELS_OF_CALL {
-            members.push(index);
-        }
+        let members = self.bridges.get(bridge).map(Vec::as_slice).unwrap_or_default();
         let others: Vec<usize> = members.iter().copied().filter(|other| *other != index).collect();
-        self.channels[index].bridge = Some(bridge.into());
-        if !self.channels[index].is_party() {
-            return;
-        }
         let call = self.channels[index].call;
         for other in others.into_iter().filter(|other| self.channels[*other].is_party()).collect::<Vec<_>>() {
             let theirs = self.channels[other].call;
@@ -47,6 +40,19 @@ impl Book {
         self.calls[call].answer(extension, Some(at));
         self.calls[call].ringing.get_or_insert(at);
         self.touch(call);
+    }
+
+    /// A channel is in a bridge from now on, if there is room for one more.
+    pub(super) fn join(&mut self, index: usize, bridge: &[u8]) -> bool {
+        if bridge.is_empty() || bridge.len() > KEY || self.bridges.len() >= NAMES {
+            return false;
+        }
+        let members = self.bridges.entry(bridge.into()).or_default();
+        if !members.contains(&index) && members.len() < CHANNELS_OF_CALL {
+            members.push(index);
+        }
+        self.channels[index].bridge = Some(bridge.into());
+        true
     }
 
     pub(super) fn leave(&mut self, index: usize) {

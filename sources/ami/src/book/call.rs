@@ -45,6 +45,8 @@ pub struct Call {
     pub id: String,
     /// Further ids of it.
     pub also: Vec<String>,
+    /// What it is found by.
+    pub keys: Vec<Box<[u8]>>,
     /// Its channels, gone ones too.
     pub channels: Vec<usize>,
     /// How many of them live.

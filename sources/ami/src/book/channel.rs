@@ -54,8 +54,10 @@ pub struct Channel {
     pub gone: bool,
     /// The bridge it is in.
     pub bridge: Option<Box<[u8]>>,
-    /// The other half of a Local channel; set on the half that goes on in the dialplan.
-    pub first_half: Option<usize>,
+    /// The key of a Local channel's other half; set on the half that goes on in the dialplan.
+    pub first_half: Option<Box<[u8]>>,
+    /// What the second half finds it by; set on the half that is dialled. Its name may become another.
+    pub pair: Option<Box<[u8]>>,
     /// What was dialled on it first.
     pub dialled: Option<String>,
     /// It has put the other side on hold.

@@ -26,8 +26,8 @@ impl Book {
         let call = self.channels[from_index].call;
         self.tie(to_index, call);
         let dialer = &self.channels[from_index];
-        let side = match dialer.first_half {
-            Some(first) => self.channels[first].side,
+        let side = match dialer.first_half.as_ref().and_then(|first| self.by_uid.get(first)) {
+            Some(first) => self.channels[*first].side,
             None => dialer.side.other(),
         };
         let (by_party, exten) = (dialer.is_party(), from.map_or(&b""[..], |from| from.exten));
@@ -107,10 +107,11 @@ impl Book {
         if own == call {
             return;
         }
+        let uid = &self.channels[index].uid;
         let alone = self.calls[own]
             .channels
             .iter()
-            .all(|other| *other == index || self.channels[*other].first_half == Some(index));
+            .all(|other| *other == index || self.channels[*other].first_half.as_ref() == Some(uid));
         if !alone || self.calls[own].ended {
             return;
         }
@@ -122,7 +123,9 @@ impl Book {
         }
         // It was never a call of its own; if it was told as one, it is told to be the same.
         let hollow = self.calls.remove(own);
-        self.by_id.insert(hollow.id.as_bytes().into(), call);
+        for key in hollow.keys {
+            self.known_by(call, key);
+        }
         if hollow.last_at > 0 {
             self.calls[call].also.push(hollow.id);
         }

@@ -18,6 +18,9 @@ mod reconcile;
 mod record;
 mod watch;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
@@ -56,6 +59,7 @@ pub struct Book {
     channels: Slab<Channel>,
     calls: Slab<Call>,
     by_uid: HashMap<Box<[u8]>, usize>,
+    /// Calls by their keys: each stands among those of its call, and nowhere else.
     by_id: HashMap<Box<[u8]>, usize>,
     bridges: HashMap<Box<[u8]>, Vec<usize>>,
     /// First halves of Local channels, by the name without the half.
@@ -209,6 +213,18 @@ impl Book {
         }
         let same = |(_, channel): &(usize, &Channel)| !channel.gone && *channel.name == *name;
         self.channels.iter().find(same).map(|(index, _)| index)
+    }
+
+    /// A call is found by this key from now on, and no other call is.
+    fn known_by(&mut self, call: usize, key: Box<[u8]>) {
+        let before = self.by_id.insert(key.clone(), call);
+        if before == Some(call) {
+            return;
+        }
+        if let Some(before) = before.and_then(|before| self.calls.get_mut(before)) {
+            before.keys.retain(|known| *known != key);
+        }
+        self.calls[call].keys.push(key);
     }
 
     /// The channel that an event speaks of, taken up when it was not known: its beginning was missed.

@@ -3,7 +3,6 @@
 use cordboard_sdk::records::Trust;
 
 use super::{Book, CALLS, CHANNELS, GRACE, OVER};
-use crate::device::{Device, Half};
 
 impl Book {
     /// The last channel of a call is gone.
@@ -65,19 +64,16 @@ impl Book {
             self.leave(index);
             let channel = self.channels.remove(index);
             self.by_uid.remove(&channel.uid);
-            if let Some((base, Half::First)) = Device::of(&channel.name).half
-                && self.pairs.get(base) == Some(&index)
+            if let Some(pair) = channel.pair
+                && self.pairs.get(&pair) == Some(&index)
             {
-                self.pairs.remove(base);
+                self.pairs.remove(&pair);
             }
             self.remember(channel.uid);
         }
-        let id = state.id.split('@').next().unwrap_or_default();
-        for key in std::iter::once(id).chain(state.also.iter().map(String::as_str)) {
-            if self.by_id.get(key.as_bytes()) == Some(&call) {
-                self.by_id.remove(key.as_bytes());
-            }
-            self.remember(key.as_bytes().into());
+        for key in state.keys {
+            self.by_id.remove(&key);
+            self.remember(key);
         }
     }
 

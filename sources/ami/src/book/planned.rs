@@ -67,7 +67,7 @@ impl Book {
             _ => "failed",
         });
         let index = self.calls.insert(call);
-        self.by_id.insert(id.as_bytes().into(), index);
+        self.known_by(index, id.as_bytes().into());
         self.finish(index, at);
     }
 

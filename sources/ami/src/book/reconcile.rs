@@ -36,7 +36,7 @@ impl Book {
             self.serial += 1;
             let key = id.split('@').next().unwrap_or_default().as_bytes().into();
             let call = self.calls.insert(Call::inherited(id, record, self.serial));
-            self.by_id.insert(key, call);
+            self.known_by(call, key);
         }
     }
 
@@ -80,10 +80,7 @@ impl Book {
         }
         if self.channels[index].bridge.as_deref() != Some(listed.bridge) {
             self.leave(index);
-            if !listed.bridge.is_empty() {
-                self.bridges.entry(listed.bridge.into()).or_default().push(index);
-                self.channels[index].bridge = Some(listed.bridge.into());
-            }
+            self.join(index, listed.bridge);
         }
         self.touch(call);
     }

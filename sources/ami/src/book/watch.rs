@@ -172,8 +172,11 @@ impl Book {
                     if let Some(planned) = self.planned.remove(&id) {
                         state.planned(planned);
                     }
-                    self.by_id.entry(id.as_bytes().into()).or_insert(call);
+                    let key: Box<[u8]> = id.as_bytes().into();
                     state.also.push(id);
+                    if !self.by_id.contains_key(&key) {
+                        self.known_by(call, key);
+                    }
                 }
             }
         }

@@ -194,7 +194,7 @@ fn a_redirect_by_command_is_told_once_with_who_asked() {
 fn what_cannot_be_is_refused_in_words() {
     let mut hub = talking();
     let before = hub.sent.len();
-    let cases: [(&str, Value, &str); 13] = [
+    let cases: [(&str, Value, &str); 16] = [
         ("call.hold", json!({ "call": CALL, "on": true }), "no action that puts a call on hold"),
         ("call.fly", json!({}), "`call.fly` is no command"),
         ("call.hangup", json!({ "call": "7.7" }), "`7.7` is not under way"),
@@ -216,6 +216,9 @@ fn what_cannot_be_is_refused_in_words() {
             "`$` cannot stand",
         ),
         ("call.originate", json!({ "from": "1001", "to": "447", "variables": { "A)": "x" } }), "a variable's name"),
+        ("extension.state", json!({}), "missing field `extension`"),
+        ("extension.state", json!({ "extension": "1001\r\n\r\nAction: Logoff" }), "only digits"),
+        ("extension.state", json!({ "extension": "1001),SHELL(x" }), "only digits"),
     ];
     for (name, arguments, why) in cases {
         let command = hub.command(name, arguments.clone());
@@ -259,4 +262,95 @@ fn an_agent_hangs_the_own_telephone_up() {
         arguments: json!({ "call": CALL }).to_string(),
     }));
     assert_eq!(sent(&hub, "Channel"), Some(phone().name.as_str()));
+}
+
+/// What Asterisk is asked of an extension's telephone, by these settings.
+fn asked(hub: &mut Hub, extension: &str) -> (String, Option<String>) {
+    let before = hub.sent.len();
+    let command = hub.command("extension.state", json!({ "extension": extension }));
+    let variable = (hub.sent.len() > before).then(|| sent(hub, "Variable").expect("a variable").to_owned());
+    (command, variable)
+}
+
+fn with(key: &str, value: &str) -> Hub {
+    let mut settings = settings();
+    settings[key] = value.into();
+    Hub::ready(settings)
+}
+
+fn state(state: &str, said: &str) -> Result<CommandOutcome, Failure> {
+    Ok(CommandOutcome::Done(json!({ "state": state, "said": said }).to_string()))
+}
+
+#[test]
+fn what_asterisk_says_of_a_telephone_is_one_of_four_words() {
+    let mut hub = Hub::ready(settings());
+    for (said, word) in [
+        ("NOT_INUSE", "free"),
+        ("INUSE", "busy"),
+        ("RINGING", "busy"),
+        ("RINGINUSE", "busy"),
+        ("BUSY", "busy"),
+        ("ONHOLD", "busy"),
+        ("HOLDINUSE", "busy"),
+        ("UNAVAILABLE", "unreachable"),
+        ("UNKNOWN", "unknown"),
+        ("", "unknown"),
+        ("not_inuse", "unknown"),
+    ] {
+        let (command, _) = asked(&mut hub, "1001");
+        let id = hub.action_id("Getvar").expect("it is asked");
+        let frame = format!("Action: Getvar\r\nActionID: {id}\r\nVariable: DEVICE_STATE(PJSIP/1001)\r\n\r\n");
+        assert_eq!(hub.sent.last(), Some(&frame));
+        assert_eq!(hub.answered(&command), None, "nothing is said before Asterisk has");
+        hub.answer("Getvar", &format!("Variable: DEVICE_STATE(PJSIP/1001)\r\nValue: {said}"));
+        assert_eq!(hub.answered(&command), Some(&state(word, said)), "{said}");
+    }
+    assert!(hub.observations.is_empty(), "a question shows nothing");
+}
+
+#[test]
+fn a_telephone_is_asked_for_as_it_is_called() {
+    for (mut hub, function) in [
+        (Hub::ready(settings()), Some("DEVICE_STATE(PJSIP/1001)")),
+        (with("profile", "issabel"), Some("DEVICE_STATE(SIP/1001)")),
+        (with("profile", "freepbx"), Some("EXTENSION_STATE(1001@from-internal)")),
+        (with("agent_channel", "Local/{extension}@desks/n"), Some("EXTENSION_STATE(1001@desks)")),
+        (with("agent_channel", "PJSIP/branch/{extension}"), None),
+    ] {
+        let (command, variable) = asked(&mut hub, "1001");
+        assert_eq!(variable.as_deref(), function);
+        if function.is_none() {
+            assert!(rejected(&hub, &command).contains("agent_channel"));
+        }
+    }
+}
+
+#[test]
+fn a_device_that_asterisk_does_not_know_is_none_only_where_its_name_is_no_guess() {
+    let invalid = |hub: &mut Hub| {
+        let (command, _) = asked(hub, "1001");
+        hub.answer("Getvar", "Variable: DEVICE_STATE(PJSIP/1001)\r\nValue: INVALID");
+        command
+    };
+    let mut guessed = Hub::ready(settings());
+    let command = invalid(&mut guessed);
+    assert!(rejected(&guessed, &command).contains("`PJSIP/{extension}`"));
+    let mut set = with("agent_channel", "PJSIP/{extension}");
+    let command = invalid(&mut set);
+    assert_eq!(set.answered(&command), Some(&state("unreachable", "INVALID")));
+}
+
+#[test]
+fn nobody_knows_of_a_telephone_when_asterisk_refuses_or_is_away() {
+    let mut hub = Hub::ready(settings());
+    let (command, _) = asked(&mut hub, "1001");
+    hub.respond("Getvar", "Error", "Message: Permission denied");
+    assert_eq!(hub.answered(&command), Some(&state("unknown", "Permission denied")));
+    let (command, _) = asked(&mut hub, "1001");
+    hub.input(Input::Closed("reset".to_owned()));
+    assert!(matches!(hub.answered(&command), Some(Ok(CommandOutcome::Unknown(_)))));
+    let (command, variable) = asked(&mut hub, "1001");
+    assert!(matches!(hub.answered(&command), Some(Err(Failure::Retryable(_)))));
+    assert_eq!(variable, None);
 }

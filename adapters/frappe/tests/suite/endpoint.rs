@@ -1,7 +1,4 @@
 //! What a site sends.
-#![allow(clippy::unwrap_used)]
-
-mod site;
 
 use base64::Engine as _;
 use cordboard_frappe::Frappe;
@@ -9,7 +6,8 @@ use cordboard_sdk::prelude::*;
 use cordboard_sdk::serde_json::{self, Value, json};
 use cordboard_sdk::testing::{Outside, post};
 use hmac::{Hmac, KeyInit, Mac};
-use site::{recorded, settings};
+
+use crate::site::{recorded, settings};
 
 const PATH: &str = "/v1/endpoints/acme/crm/message";
 
@@ -108,6 +106,15 @@ fn only_what_waits_to_be_sent_is_sent() {
         let answer = with(more.clone());
         assert_eq!((answer.response().unwrap().status, answer.commands.len()), (422, 0), "{more}");
     }
+    for (number, chat, to) in [
+        ("+34 600 111 222", "183746352817364@lid", "+34 600 111 222"),
+        ("600 111 222", "34600111222@s.whatsapp.net", "34600111222@s.whatsapp.net"),
+        ("183746352817364", "183746352817364@lid", "183746352817364@lid"),
+    ] {
+        assert_eq!(arguments(&with(json!({"to_number": number, "chat_id": chat})))["to"], to);
+    }
+    let alone = with(json!({"to_number": "600 111 222", "chat_id": null}));
+    assert_eq!((alone.response().unwrap().status, alone.commands.len()), (422, 0), "whose number is it?");
     let again = with(json!({"again": "2", "status": "Failed", "message_key": "ventas-1:3EB0"}));
     assert_eq!(again.commands[0].id, "Hub WhatsApp Message/doc1#2", "by a button, when it is meant");
     let long = with(json!({"name": "n".repeat(140), "doctype": "D".repeat(100)}));

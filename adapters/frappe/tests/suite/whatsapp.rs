@@ -1,12 +1,10 @@
 //! Sessions, contacts, conversations and messages, in DocTypes that the hub's own setup makes, and in another app's.
-#![allow(clippy::unwrap_used)]
-
-mod site;
 
 use cordboard_frappe::Frappe;
 use cordboard_sdk::prelude::*;
 use cordboard_sdk::serde_json::{Value, json};
-use site::{START, Site, from_inbox, next, phone};
+
+use crate::site::{START, Site, from_inbox, next, phone};
 
 const JID: &str = "34600111222@s.whatsapp.net";
 const CHAT: &str = "ventas-1:34600111222@s.whatsapp.net";
@@ -380,7 +378,7 @@ fn what_is_missing_is_said_one_by_one() {
         assert!(problems.iter().any(|it| it.starts_with(&format!("Hub WhatsApp {doctype}: there is no such DocType"))));
     }
     assert!(matches!(site.fails(&from_inbox("ventas-1:m", incoming("a"))), Failure::Misconfigured(_)));
-    site.one(&cordboard_sdk::testing::change("c1", site::finished()));
+    site.one(&cordboard_sdk::testing::change("c1", crate::site::finished()));
     let off = Site::outside(json!({"whatsapp": "off"}));
     off.login().unwrap();
     assert_eq!(Frappe::check(&off).unwrap(), Vec::<String>::new());

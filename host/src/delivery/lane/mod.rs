@@ -1,6 +1,9 @@
 //! One lane: all deliveries of one sink of one tenant, in one task that claims what is due and hands it to the adapter.
 
+mod check;
+
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,7 +12,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::alert::{Alert, Bell};
+use super::alert::Bell;
 use super::gate::{Gate, Standing, State};
 use super::outcome::{FAULT, Meaning};
 use super::{backoff, change};
@@ -30,9 +33,6 @@ const IDLE: Duration = Duration::from_secs(30);
 
 /// How long a lane waits for a store that does not answer.
 const STORE_GONE: Duration = Duration::from_secs(1);
-
-/// Stands for the sink's check where a delivery is named: their numbers begin with 1.
-const CHECK: i64 = 0;
 
 /// Claimed ahead: so many times what can be under way at once.
 const AHEAD: usize = 4;
@@ -63,6 +63,10 @@ pub struct Runner {
     wake: Notify,
     slots: Arc<Semaphore>,
     rate: Option<DefaultDirectRateLimiter>,
+    /// What waited has been put back into its order since the outside was last seen to be down.
+    in_order: AtomicBool,
+    /// Something was given back that goes before what is claimed ahead.
+    given_back: AtomicBool,
     /// What is claimed and not yet ended, and until when it is surely ours.
     held: Mutex<HashMap<(i64, i64), Instant>>,
     conditions: Mutex<HashMap<String, Result<Arc<Condition>, String>>>,
@@ -83,6 +87,8 @@ impl Runner {
             wake: Notify::new(),
             slots: Arc::new(Semaphore::new(spec.sink.concurrency.max(1))),
             rate,
+            in_order: AtomicBool::new(false),
+            given_back: AtomicBool::new(false),
             held: Mutex::default(),
             conditions: Mutex::default(),
             stop: CancellationToken::new(),
@@ -133,8 +139,8 @@ impl Runner {
             while calls.try_join_next().is_some() {}
             let standing = self.gate().ask(Instant::now());
             match standing {
-                Standing::Go => self.work(&mut ready, &mut calls, false).await,
-                Standing::Trial => self.work(&mut ready, &mut calls, true).await,
+                Standing::Go => self.work(&mut ready, &mut calls).await,
+                Standing::Trial => self.trial(&mut ready, &mut calls).await,
                 Standing::Recheck => self.check().await,
                 // What waits is claimed again afterwards, as it stands then.
                 Standing::Wait(until) => {
@@ -161,17 +167,45 @@ impl Runner {
         }
     }
 
-    /// Starts one call, claiming first when nothing is at hand: the calls under way go on meanwhile.
-    async fn work(self: &Arc<Self>, ready: &mut VecDeque<Claimed>, calls: &mut JoinSet<()>, trial: bool) {
-        if ready.is_empty() {
-            self.claim(ready).await;
+    /// Sees whether the outside is back: asks the sink's check, which costs no delivery a try, then delivers one.
+    ///
+    /// The first one is what has been owed the longest. While the check goes well and deliveries fail all the same it
+    /// is another one each time: one that can never be delivered holds up no other.
+    async fn trial(self: &Arc<Self>, ready: &mut VecDeque<Claimed>, calls: &mut JoinSet<()>) {
+        if let Err(meaning) = self.look().await {
+            self.in_order.store(false, Ordering::Relaxed);
+            return self.hear_check(meaning);
         }
+        if !self.in_order.swap(true, Ordering::Relaxed)
+            && let Err(why) = self.spec.store.recall(&self.lane).await
+        {
+            tracing::error!(tenant = self.lane.tenant, sink = self.lane.sink, "what waits keeps its turn: {why}");
+        }
+        self.give_back(ready).await;
+        self.claim(ready, 1).await;
         if ready.is_empty() {
-            if trial {
-                self.gate().withdrawn();
-            }
+            self.gate().withdrawn();
             return self.idle().await;
         }
+        self.start(ready, calls, 1, true).await;
+    }
+
+    /// Starts one call, claiming first when nothing is at hand: the calls under way go on meanwhile.
+    async fn work(self: &Arc<Self>, ready: &mut VecDeque<Claimed>, calls: &mut JoinSet<()>) {
+        if self.given_back.swap(false, Ordering::Relaxed) {
+            self.give_back(ready).await;
+        }
+        if ready.is_empty() {
+            self.claim(ready, self.batch() * self.spec.sink.concurrency.max(1) * AHEAD).await;
+        }
+        if ready.is_empty() {
+            return self.idle().await;
+        }
+        self.start(ready, calls, self.batch(), false).await;
+    }
+
+    /// Starts a call with up to `most` of what is at hand, once there is room for it.
+    async fn start(self: &Arc<Self>, ready: &mut VecDeque<Claimed>, calls: &mut JoinSet<()>, most: usize, trial: bool) {
         // Outcomes are noted while the next calls are made, but no more of them than calls: a store that is slow, or
         // gone, holds up the lane.
         while calls.len() >= 2 * self.spec.sink.concurrency.max(1) {
@@ -182,13 +216,11 @@ impl Runner {
             () = self.stop.cancelled() => return,
         };
         let Ok(permit) = permit else { return };
-        let most = if trial { 1 } else { self.batch() };
         let batch: Vec<Claimed> = ready.drain(..most.min(ready.len())).collect();
         calls.spawn(self.clone().deliver(batch, permit, trial));
     }
 
-    async fn claim(&self, ready: &mut VecDeque<Claimed>) {
-        let most = self.batch() * self.spec.sink.concurrency.max(1) * AHEAD;
+    async fn claim(&self, ready: &mut VecDeque<Claimed>, most: usize) {
         let until = Instant::now() + self.spec.lease;
         match self.spec.store.claim(&self.lane, most.try_into().unwrap_or(u32::MAX), self.spec.lease).await {
             Ok(claimed) => {
@@ -242,13 +274,20 @@ impl Runner {
             match self.attempt(&live, changes).await {
                 Ok(attempted) => ends.extend(attempted),
                 Err(changes) => {
-                    for (claimed, change) in live.iter().zip(changes) {
+                    for (claimed, mut change) in live.iter().zip(changes) {
+                        // The call that broke down may have carried it out.
+                        change.attempt = change.attempt.max(2);
                         self.paced().await;
                         let attempted = self.attempt(std::slice::from_ref(claimed), vec![change]).await;
                         self.finish(attempted.unwrap_or_default()).await;
                     }
                 }
             }
+        }
+        // What is given back is claimed anew before anything that comes after it.
+        if ends.iter().any(|end| matches!(end.end, End::Released { .. })) {
+            self.finish(std::mem::take(&mut ends)).await;
+            self.given_back.store(true, Ordering::Relaxed);
         }
         // The adapter is free for the next call while this one's outcomes are noted.
         drop(permit);
@@ -339,10 +378,11 @@ impl Runner {
                 End::Parked { why }
             }
             Meaning::Slow(_) | Meaning::Pause { .. } => {
-                End::Released { at: until.map(waits), why: Some(meaning.why()) }
+                // The lane waits, and the delivery keeps its place in it.
+                End::Released { at: None, why: Some(meaning.why()), asked: false }
             }
             Meaning::Again { word, why, after } => match until.filter(|_| word != FAULT) {
-                Some(until) => End::Released { at: Some(waits(until)), why: Some(why) },
+                Some(until) => End::Released { at: Some(waits(until)), why: Some(why), asked: true },
                 None if claimed.attempt >= self.spec.sink.attempts => {
                     let why = format!("given up after {} tries: {why}", claimed.attempt);
                     self.ring("parked", Some(claimed.delivery), &why);
@@ -355,41 +395,6 @@ impl Runner {
                 }
             },
         }
-    }
-
-    /// Looks whether the sink can work. What a person should mend is said; what keeps it from working pauses the lane.
-    async fn check(&self) {
-        let (result, _) = self.spec.adapter.call(|component| async move { component.check().await }).await;
-        let meaning = match result {
-            Ok(Ok(sentences)) => {
-                for sentence in &sentences {
-                    tracing::warn!(tenant = self.lane.tenant, sink = self.lane.sink, "{sentence}");
-                }
-                let verdict = self.gate().checked(sentences);
-                return self.tell(&verdict);
-            }
-            Ok(Err(failure)) => match Meaning::of_failure(failure) {
-                Meaning::Park { why } => Meaning::Pause { word: "misconfigured", why },
-                meaning => meaning,
-            },
-            Err(fault) => Meaning::of_fault(&fault),
-        };
-        let verdict = self.gate().heard(&[(CHECK, meaning)], Instant::now());
-        self.tell(&verdict);
-    }
-
-    fn tell(&self, verdict: &super::gate::Verdict) {
-        if let Some(why) = &verdict.paused {
-            self.ring("paused", None, why);
-        }
-        if verdict.resumed {
-            tracing::info!(tenant = self.lane.tenant, sink = self.lane.sink, "the lane goes on");
-        }
-    }
-
-    fn ring(&self, kind: &'static str, delivery: Option<i64>, why: &str) {
-        let Lane { tenant, sink } = self.lane.clone();
-        self.spec.bell.ring(Alert { kind, tenant, name: sink, delivery, why: why.to_owned(), more: 0 });
     }
 
     /// Whether a condition of a want that may pass holds for a record.
@@ -459,7 +464,7 @@ fn finished(claimed: &Claimed, end: End, attempt: Option<Attempt>) -> Finished {
 }
 
 fn released(claimed: &Claimed, at: Option<model::Instant>, why: Option<String>) -> Finished {
-    finished(claimed, End::Released { at, why }, None)
+    finished(claimed, End::Released { at, why, asked: false }, None)
 }
 
 fn json(exchanges: &[Exchange]) -> String {

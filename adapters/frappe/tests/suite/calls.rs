@@ -1,13 +1,11 @@
 //! Calls in the call log of Frappe CRM, in ERPNext's, and in a DocType of one's own.
-#![allow(clippy::unwrap_used)]
-
-mod site;
 
 use cordboard_frappe::Frappe;
 use cordboard_sdk::prelude::*;
 use cordboard_sdk::serde_json::{Value, json};
 use cordboard_sdk::testing::change;
-use site::{Does, ONE, START, Site, WALL, call_log, finished, next, number, phone, ringing};
+
+use crate::site::{Does, ONE, START, Site, WALL, call_log, finished, next, number, phone, ringing};
 
 #[test]
 fn a_finished_call_is_logged_and_linked() {

@@ -1,5 +1,4 @@
 //! What the tests of the source share.
-#![allow(dead_code, clippy::unwrap_used, reason = "each suite that shares this module uses a part of it")]
 
 pub mod server;
 

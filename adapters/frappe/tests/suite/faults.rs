@@ -1,14 +1,12 @@
 //! A site that is away, refuses, locks, lies, or asks for less; credentials of every kind.
-#![allow(clippy::unwrap_used)]
-
-mod site;
 
 use cordboard_frappe::Frappe;
 use cordboard_sdk::http::Error;
 use cordboard_sdk::prelude::*;
 use cordboard_sdk::serde_json::{Value, json};
 use cordboard_sdk::testing::{Outside, change};
-use site::{Does, Site, finished, phone, recorded, settings};
+
+use crate::site::{Does, Site, finished, phone, recorded, settings};
 
 const CREATE: &str = "/api/resource/CRM%20Call%20Log";
 

@@ -1,15 +1,13 @@
 //! Reading the history: every page, its order, its pace, and a server that lies.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use std::collections::HashSet;
 
 use cordboard_inbox_hub::InboxHub;
 use cordboard_sdk::prelude::*;
 use cordboard_sdk::serde_json::json;
-use support::server::{Server, job};
-use support::*;
+
+use crate::support::server::{Server, job};
+use crate::support::*;
 
 fn count(pages: &[Page], stage: &str) -> (u32, u32) {
     let last = pages.last().unwrap();

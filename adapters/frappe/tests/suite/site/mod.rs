@@ -1,10 +1,4 @@
 //! A Frappe site as a component's world: what is played in `cordboard_frappe_site`, with faults in between.
-#![allow(
-    dead_code,
-    unused_imports,
-    clippy::unwrap_used,
-    reason = "each suite that shares this module uses a part of it"
-)]
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::{Deref, DerefMut};

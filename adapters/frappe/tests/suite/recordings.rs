@@ -1,13 +1,11 @@
 //! The adapter against the real server's own answers, without anything played between.
-#![allow(clippy::unwrap_used)]
-
-mod site;
 
 use cordboard_frappe::Frappe;
 use cordboard_sdk::prelude::*;
 use cordboard_sdk::serde_json::{Value, json};
 use cordboard_sdk::testing::{Outside, change};
-use site::{Site, finished, phone, recorded, ringing, settings};
+
+use crate::site::{Site, finished, phone, recorded, ringing, settings};
 
 /// A site that knows what the real one was, with the grant for it.
 fn outside(more: Value) -> Outside {

@@ -1,13 +1,11 @@
 //! Every recorded webhook, by its manifest: exact bytes, recorded headers, and what must come of it.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use cordboard_inbox_hub::InboxHub;
 use cordboard_sdk::prelude::*;
 use cordboard_sdk::serde_json::{Value, json};
 use cordboard_sdk::vocabulary::Incoming;
-use support::*;
+
+use crate::support::*;
 
 /// What is reported, in the manifest's words.
 fn normalized(accepted: &Accepted) -> Value {

@@ -1,14 +1,12 @@
 //! What can be asked of the source, and what is never done twice.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use cordboard_inbox_hub::InboxHub;
 use cordboard_sdk::http::Error;
 use cordboard_sdk::prelude::*;
 use cordboard_sdk::serde_json::{Value, json};
 use cordboard_sdk::testing::Outside;
-use support::*;
+
+use crate::support::*;
 
 const SEND: &str = "/api/messages/nueva_sesion_wa/send";
 const ANA: &str = "34612345678@s.whatsapp.net";
@@ -223,7 +221,7 @@ fn media_is_sent_by_link_or_uploaded_first() {
         .answer_with(sent());
     perform(&outside, "message.send", media(json!({"kind": "voice"}))).unwrap();
 
-    let uploading = support::outside(json!({"media": "upload", "media_url": "https://files.test"}));
+    let uploading = crate::support::outside(json!({"media": "upload", "media_url": "https://files.test"}));
     uploading.file("https://files.test/a", "application/pdf", *b"%PDF");
     uploading
         .expect("POST", "/api/media/sessions/nueva_sesion_wa/upload")

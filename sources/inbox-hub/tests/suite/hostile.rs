@@ -1,11 +1,9 @@
 //! Who may report, and what becomes of everything that should not be there.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use cordboard_sdk::prelude::*;
 use cordboard_sdk::serde_json::{Value, json};
-use support::*;
+
+use crate::support::*;
 
 fn text(text: &str) -> Value {
     json!({
@@ -49,7 +47,7 @@ fn nothing_unsigned_is_looked_at() {
     // Listed in one header: refused, unless the settings say that there may be several.
     let listed = format!("{}, {good}", sign("another", body.as_bytes()));
     unauthenticated(with(&listed));
-    let several = support::outside(json!({"signature": {"list": true}}));
+    let several = crate::support::outside(json!({"signature": {"list": true}}));
     receive(&several, post(&[("X-Webhook-Signature", &listed)], body.clone())).expect("one of the list is right");
     // The body is not looked at before.
     unauthenticated(receive(&outside, post(&[], "not json")));
@@ -79,7 +77,7 @@ fn an_old_delivery_is_refused_and_one_without_a_time_is_not() {
     assert!(unauthenticated(at(BASE - 600_000)).contains("660 s away"));
     assert!(unauthenticated(at(BASE + 600_000)).contains("away"));
     receive(&outside, signed(body.clone())).expect("without a time");
-    let strict = support::outside(json!({"freshness": {"required": true}}));
+    let strict = crate::support::outside(json!({"freshness": {"required": true}}));
     assert!(unauthenticated(receive(&strict, signed(body))).contains("X-Webhook-Timestamp"));
 }
 
@@ -275,12 +273,12 @@ fn two_ids_are_never_joined_by_guess() {
     // An outgoing message's `senderPn` is our own.
     data["fromMe"] = true.into();
     data["senderPn"] = "447700900000@s.whatsapp.net".into();
-    let ours = support::seen("message.received", data);
+    let ours = crate::support::seen("message.received", data);
     assert!(ours.iter().all(|observation| observation.also.is_empty()), "{ours:#?}");
     // Two numbers are two people.
     let mut data = text("hola");
     data["remoteJidAlt"] = "34600000001@s.whatsapp.net".into();
-    let odd = support::seen("message.received", data);
+    let odd = crate::support::seen("message.received", data);
     assert!(odd.iter().all(|observation| observation.also.is_empty()));
     assert_eq!(attribute(&message(&odd).1.attributes, "inbox-hub-anomalies"), Some("two-ids-of-one-kind"));
 }

@@ -1,5 +1,4 @@
 //! A server that holds lists and pages them, as honestly or not as a test wants.
-#![allow(dead_code, clippy::unwrap_used, reason = "each suite that shares this module uses a part of it")]
 
 use std::sync::Mutex;
 

@@ -1,12 +1,10 @@
 //! What a site lacks, and what is made of it.
-#![allow(clippy::unwrap_used)]
-
-mod site;
 
 use cordboard_frappe::Frappe;
 use cordboard_sdk::prelude::*;
 use cordboard_sdk::serde_json::{self, Value, json};
-use site::{Site, recorded};
+
+use crate::site::{Site, recorded};
 
 const ENDPOINT: &str = "https://hub.example.test/v1/endpoints/acme/crm";
 
@@ -121,6 +119,22 @@ fn what_was_made_before_is_kept_and_mended() {
     assert_eq!(lacking(&site), []);
     let fields = site.state().doctypes["Hub WhatsApp Contact"]["fields"].to_string();
     assert!(fields.contains("Somebody's own"), "people's fields stay");
+}
+
+#[test]
+fn a_user_that_is_there_gets_the_role_beside_its_own() {
+    let bot = "hub-bot@example.test";
+    let site = bare(json!({ "bot": bot }));
+    site.put("User", json!({"name": bot, "email": bot, "api_key": "key-000009", "roles": [{"role": "Sales User"}]}));
+    let steps = lacking(&site);
+    let about: Vec<&str> = steps.iter().map(|step| step.says.as_str()).filter(|says| says.contains(bot)).collect();
+    assert_eq!(about, ["give the user hub-bot@example.test the role Hub Integration"], "its key pair is left alone");
+    for step in steps {
+        Frappe::make(&site, step).unwrap();
+    }
+    let stored = site.docs("User").into_iter().find(|user| user["name"] == bot).unwrap();
+    assert_eq!(stored["roles"], json!([{"role": "Sales User"}, {"role": "Hub Integration"}]));
+    assert_eq!(lacking(&site), [], "again: nothing");
 }
 
 #[test]

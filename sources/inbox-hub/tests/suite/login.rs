@@ -1,13 +1,11 @@
 //! Logging in: by key, by token, by both; refreshing first, and never too often.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use cordboard_inbox_hub::InboxHub;
 use cordboard_sdk::prelude::*;
 use cordboard_sdk::serde_json::{Value, json};
 use cordboard_sdk::testing::Outside;
-use support::*;
+
+use crate::support::*;
 
 const MINUTE: u64 = 60_000;
 
@@ -183,7 +181,7 @@ fn a_grant_of_other_settings_is_not_used() {
     expect_login(&outside);
     let grant = InboxHub::issue(&outside, None).unwrap();
     let other =
-        support::outside(json!({"auth": "jwt", "identifier": "other@example.invalid", "password": "test-only"}));
+        crate::support::outside(json!({"auth": "jwt", "identifier": "other@example.invalid", "password": "test-only"}));
     other.set_grant(Some(grant));
     let why = InboxHub::perform(&other, command("session.list", json!({}))).result.unwrap_err();
     assert!(matches!(why, Failure::Unauthorized(_)), "{why:?}");

@@ -1,14 +1,12 @@
 //! Whatever the order in which a message's webhooks come, and however often: the same facts, and no way back.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use std::collections::BTreeMap;
 
 use cordboard_sdk::prelude::*;
 use cordboard_sdk::serde_json::{Value, json};
 use proptest::prelude::*;
-use support::*;
+
+use crate::support::*;
 
 const ANA: &str = "34612345678@s.whatsapp.net";
 

@@ -1,11 +1,9 @@
 //! What stands in messages, in the shapes of every family.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use cordboard_sdk::prelude::*;
 use cordboard_sdk::serde_json::{Value, json};
-use support::*;
+
+use crate::support::*;
 
 const ANA: &str = "34612345678@s.whatsapp.net";
 
