@@ -78,7 +78,7 @@ async fn calls_and_messages_go_their_way_and_ctrl_c_ends_everything() {
         let answer = request.header("accept", "application/json").send().await.unwrap();
         let page: Value = answer.json().await.unwrap();
         let rows = page["data"].as_array().cloned().unwrap_or_default();
-        let has = |row: Value| rows.iter().any(|one| *one == row);
+        let has = |row: Value| rows.contains(&row);
         has(json!({ "direction": "Incoming", "status": "Delivered" }))
             && has(json!({ "direction": "Outgoing", "status": "Read" }))
     })
