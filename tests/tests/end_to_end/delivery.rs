@@ -220,7 +220,7 @@ async fn a_change_that_breaks_the_component_costs_its_neighbour_nothing() {
     assert_eq!(outcomes(&hub, &good).await, ["rejected", "done"]);
     assert_eq!(outcomes(&hub, &bad).await, ["fault", "fault"]);
     let reason = bad["reason"].as_str().unwrap();
-    assert!(reason.starts_with("given up after 1 tries: the component crashed"), "{reason}");
+    assert!(reason.starts_with("given up after 2 tries: the component crashed"), "{reason}");
 }
 
 #[tokio::test]

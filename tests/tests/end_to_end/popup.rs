@@ -47,8 +47,8 @@ async fn popups_that_waited_out_an_outage_are_looked_at_again() {
     for n in 0..16 {
         world.post(&PbxCall::number(n).answered()).await;
     }
-    world.settled("stale").await;
     world.crm.faults().up();
+    world.settled("stale").await;
     assert_eq!(world.crm.count("PBXManager"), 0);
 }
 

@@ -63,6 +63,8 @@ pub struct Runner {
     wake: Notify,
     slots: Arc<Semaphore>,
     rate: Option<DefaultDirectRateLimiter>,
+    /// The check has gone well since the last trial.
+    checked: AtomicBool,
     /// What waited has been put back into its order since the outside was last seen to be down.
     in_order: AtomicBool,
     /// Something was given back that goes before what is claimed ahead.
@@ -87,6 +89,7 @@ impl Runner {
             wake: Notify::new(),
             slots: Arc::new(Semaphore::new(spec.sink.concurrency.max(1))),
             rate,
+            checked: AtomicBool::new(false),
             in_order: AtomicBool::new(false),
             given_back: AtomicBool::new(false),
             held: Mutex::default(),
@@ -172,7 +175,9 @@ impl Runner {
     /// The first one is what has been owed the longest. While the check goes well and deliveries fail all the same it
     /// is another one each time: one that can never be delivered holds up no other.
     async fn trial(self: &Arc<Self>, ready: &mut VecDeque<Claimed>, calls: &mut JoinSet<()>) {
-        if let Err(meaning) = self.look().await {
+        if !self.checked.swap(false, Ordering::Relaxed)
+            && let Err(meaning) = self.look().await
+        {
             self.in_order.store(false, Ordering::Relaxed);
             return self.hear_check(meaning);
         }
@@ -184,10 +189,16 @@ impl Runner {
         self.give_back(ready).await;
         self.claim(ready, 1).await;
         if ready.is_empty() {
-            self.gate().withdrawn();
+            self.withdrawn();
             return self.idle().await;
         }
         self.start(ready, calls, 1, true).await;
+    }
+
+    /// A trial had nothing to try.
+    fn withdrawn(&self) {
+        self.checked.store(true, Ordering::Relaxed);
+        self.gate().withdrawn();
     }
 
     /// Starts one call, claiming first when nothing is at hand: the calls under way go on meanwhile.
@@ -268,7 +279,7 @@ impl Runner {
             }
         }
         if live.is_empty() && trial {
-            self.gate().withdrawn();
+            self.withdrawn();
         }
         if !live.is_empty() {
             match self.attempt(&live, changes).await {
