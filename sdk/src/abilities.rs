@@ -116,6 +116,7 @@ macro_rules! descriptor {
             hosts: ::std::vec![],
             batch: 1,
             rate: ::core::option::Option::None,
+            commands: ::std::vec![],
         }
     };
 }

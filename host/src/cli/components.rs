@@ -130,6 +130,9 @@ fn told(component: &Component) -> String {
         "hosts     {}\n",
         if descriptor.hosts.is_empty() { "none".to_owned() } else { descriptor.hosts.join(", ") }
     );
+    if !descriptor.commands.is_empty() {
+        text += &format!("commands  {}\n", descriptor.commands.join(", "));
+    }
     text += &ports("\nexported interfaces", component.exports());
     text += &ports("\nimported interfaces", component.imports());
     let schema = serde_json::to_string_pretty(&descriptor.settings_schema).unwrap_or_default();

@@ -17,14 +17,13 @@ const ARGUMENTS: usize = 64 * 1024;
 const WORD: usize = 255;
 
 /// What commands about calls cannot do without.
-const NEEDED: [(&str, &[&str]); 7] = [
+const NEEDED: [(&str, &[&str]); 6] = [
     ("call.originate", &["from", "to"]),
     ("call.redirect", &["call", "to"]),
     ("call.transfer", &["call", "to"]),
     ("call.hangup", &["call"]),
     ("call.mute", &["call"]),
     ("call.hold", &["call"]),
-    ("call.park", &["call"]),
 ];
 
 /// Commands that turn something on or off.

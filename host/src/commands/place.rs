@@ -52,7 +52,8 @@ impl Commands {
         Ok(Place { entry, command })
     }
 
-    /// The source that was named; else the one that the call belongs to; else the only one that can.
+    /// The source that was named; else, of those that have the command, the one that the call belongs to; else the only
+    /// one.
     async fn source(
         &self,
         asker: &Asker,
@@ -71,7 +72,15 @@ impl Commands {
         if let Some(name) = &ask.source {
             let found = able.iter().find(|entry| entry.name == *name).cloned();
             let why = || format!("`{name}` is no source that takes commands; these are: {}", names(&able));
-            return found.ok_or_else(|| invalid("/source", why()));
+            let found = found.ok_or_else(|| invalid("/source", why()))?;
+            let why = || format!("`{name}` has no such command; it has: {}", commands(&found).join(", "));
+            return if has(&found, &ask.name) { Ok(found) } else { Err(invalid("/name", why())) };
+        }
+        let known: Vec<String> = able.iter().flat_map(|entry| commands(entry)).collect();
+        let able: Vec<Arc<Entry>> = able.into_iter().filter(|entry| has(entry, &ask.name)).collect();
+        if able.is_empty() {
+            let why = format!("no source of this tenant has such a command; there are: {}", known.join(", "));
+            return Err(invalid("/name", why));
         }
         let mut of_call = Vec::new();
         if let Some(id) = text(arguments, "call") {
@@ -137,6 +146,16 @@ fn forbidden(field: &str, why: impl Into<String>) -> CommandError {
 
 fn text(arguments: &Map<String, Value>, name: &str) -> Option<String> {
     arguments.get(name)?.as_str().map(str::to_owned)
+}
+
+/// The commands that a source has.
+fn commands(entry: &Entry) -> Vec<String> {
+    entry.component.component().component().descriptor().commands.clone()
+}
+
+/// Whether a source has this command.
+pub(super) fn has(entry: &Entry, name: &str) -> bool {
+    entry.component.component().component().descriptor().commands.iter().any(|known| known == name)
 }
 
 /// Whether a source takes commands.

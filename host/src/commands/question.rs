@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::Commands;
 use super::perform::by_request;
+use super::place::has;
 use crate::components::contract::{Ability, Command};
 use crate::config::Tenant;
 use crate::intake::{Entry, Settled};
@@ -22,7 +23,7 @@ impl Commands {
     pub async fn question(&self, tenant: &Tenant, name: &str, arguments: Map<String, Value>) -> Vec<Settled> {
         let arguments = Value::Object(arguments).to_string();
         let entries = tenant.sources.keys().filter_map(|source| self.reception.entry(&tenant.name, source));
-        let able: Vec<Arc<Entry>> = entries.filter(|entry| has_session(entry)).collect();
+        let able: Vec<Arc<Entry>> = entries.filter(|entry| has(entry, name) && has_session(entry)).collect();
         join_all(able.iter().map(|entry| {
             let id = format!("question-{}", uuid::Uuid::now_v7());
             let command = Command { id, name: name.to_owned(), agent: None, arguments: arguments.clone() };

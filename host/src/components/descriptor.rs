@@ -15,6 +15,9 @@ const TEXT: usize = 500;
 /// The largest batch: a thousand records are some megabytes already.
 const BATCH: u32 = 1000;
 
+/// The most commands.
+const COMMANDS: usize = 100;
+
 /// Before it was asked.
 pub(super) fn unknown() -> Descriptor {
     Descriptor {
@@ -25,6 +28,7 @@ pub(super) fn unknown() -> Descriptor {
         hosts: Vec::new(),
         batch: 1,
         rate: None,
+        commands: Vec::new(),
     }
 }
 
@@ -51,6 +55,15 @@ pub(super) fn check(said: &Descriptor) -> Result<Validator, String> {
         && (rate.requests == 0 || rate.per.is_zero())
     {
         return Err("rate: neither `requests` nor `per` can be 0".to_owned());
+    }
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.' || c == '-';
+    for command in &said.commands {
+        if command.is_empty() || command.len() > NAME || !command.chars().all(plain) {
+            return Err(format!("commands: `{}` is no word like `call.originate`", command.escape_debug()));
+        }
+    }
+    if said.commands.len() > COMMANDS {
+        return Err(format!("commands: {} are more than {COMMANDS}", said.commands.len()));
     }
     if !said.settings_schema.is_object() {
         return Err("settings-schema: must be a JSON object".to_owned());
@@ -88,6 +101,7 @@ mod tests {
             hosts: vec!["{url}".into(), "*.vtiger.com".into()],
             batch: 1,
             rate: None,
+            commands: vec!["call.originate".into()],
         }
     }
 
@@ -99,12 +113,14 @@ mod tests {
     #[test]
     fn each_mistake_has_its_sentence() {
         type Spoil = fn(&mut Descriptor);
-        let cases: [(Spoil, &str); 9] = [
+        let cases: [(Spoil, &str); 11] = [
             (|it| it.name = "Vtiger 8".into(), "name: `Vtiger 8`"),
             (|it| it.name = "../x".into(), "name: "),
             (|it| it.version = String::new(), "version: "),
             (|it| it.summary = "a\nb".into(), "summary: "),
             (|it| it.batch = 0, "batch: 0"),
+            (|it| it.commands = vec!["Call me".into()], "commands: `Call me`"),
+            (|it| it.commands = vec!["call.x".into(); 101], "commands: 101"),
             (|it| it.settings_schema = json!("x"), "must be a JSON object"),
             (|it| it.settings_schema = json!({"type": "nothing"}), "settings-schema: "),
             (|it| it.hosts = vec!["{server}".into()], "means the setting `server`"),

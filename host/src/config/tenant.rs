@@ -144,7 +144,7 @@ pub struct Breaker {
 /// A rule: which events of which sources go to which sinks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Route {
-    /// The sources; empty for all of them.
+    /// The sources, and the sinks that report something.
     pub from: Vec<String>,
     /// The sinks.
     pub to: Vec<String>,
@@ -209,8 +209,7 @@ impl Route {
     /// Whether it selects the event.
     pub fn matches(&self, event: &Event) -> bool {
         let source = &event.about.subject.source;
-        (self.from.is_empty() || self.from.iter().any(|from| from == source))
-            && self.when.as_ref().is_none_or(|when| when.selects(event))
+        self.from.iter().any(|from| from == source) && self.when.as_ref().is_none_or(|when| when.selects(event))
     }
 
     /// Whether what it wants is a popup: it may pass unseen.

@@ -32,7 +32,7 @@ impl Tenant {
             name: name.to_owned(),
             numbering: numbering(table),
             agents: listed(table, "agents", Agent::read),
-            routes: listed(table, "routes", Route::read),
+            routes: listed(table, "routes", |table| Route::read(table, &declared)),
             keys: listed(table, "keys", ApiKey::read),
             retention: Retention::read(table, retention),
             directory: Directory::read(table, &declared.sinks),
@@ -349,14 +349,15 @@ impl Agent {
 }
 
 impl Route {
-    fn read(table: &Table<'_>) -> Option<Self> {
+    fn read(table: &Table<'_>, declared: &Declared<'_>) -> Option<Self> {
         let names = |node: Option<Node<'_>>| -> Vec<String> {
             let texts = node.map(|node| node.texts()).unwrap_or_default();
             texts.into_iter().map(|(text, _)| text.to_owned()).collect()
         };
         let mut from = names(table.need("from"));
         if from.iter().any(|name| name == "*") {
-            from.clear();
+            // What a sink reports is routed by the sink's name alone, or it would go back to where it came from.
+            from = declared.sources.iter().copied().chain([MANUAL]).map(str::to_owned).collect();
         }
         let to = names(table.need("to"));
         for (list, key) in [(&to, "to"), (&from, "from")] {
@@ -402,7 +403,13 @@ impl ApiKey {
         let sha256 = table.need("sha256").and_then(|node| {
             let bytes = hex::decode(node.text()?).ok().and_then(|bytes| bytes.try_into().ok());
             if bytes.is_none() {
-                node.problem("`sha256` is not 64 hex digits", Some("`cordboard token --key` makes a pair".to_owned()));
+                node.problem(
+                    "`sha256` is not 64 hex digits",
+                    Some(
+                        "it is the SHA-256 of the whole key, `ck_` included: `printf %s \"$KEY\" | sha256sum`"
+                            .to_owned(),
+                    ),
+                );
             }
             bytes
         });

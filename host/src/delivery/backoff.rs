@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use rand::RngExt;
 
+/// The longest wait that is believed of an outside system: a date where seconds should stand is many years.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
 /// Exponential, with full jitter: anything between nothing and `first` doubled for each try so far, up to `ceiling`;
 /// never sooner than the outside system asked for (`after`).
 pub fn wait(attempts: u32, first: Duration, ceiling: Duration, after: Option<Duration>) -> Duration {
     let doubled = first.saturating_mul(2_u32.saturating_pow(attempts.saturating_sub(1)));
     let most = doubled.min(ceiling).max(Duration::from_millis(1));
     let jittered = Duration::from_millis(rand::rng().random_range(0..=most.as_millis().try_into().unwrap_or(u64::MAX)));
-    jittered.max(after.unwrap_or_default())
+    jittered.max(after.unwrap_or_default().min(LONGEST))
 }
 
 #[cfg(test)]

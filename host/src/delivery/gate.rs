@@ -16,6 +16,12 @@ const RECHECK: Duration = Duration::from_secs(300);
 /// The longest pause of the breaker.
 const CEILING: Duration = Duration::from_secs(900);
 
+/// The shortest wait after a call in which nothing was done, whatever the outside says.
+const LEAST: Duration = Duration::from_secs(1);
+
+/// The longest wait that is believed: a date where seconds should stand is many years.
+const MOST: Duration = Duration::from_secs(3600);
+
 /// How long the lane waits when the outside asks for less without saying how long.
 const SLOW: Duration = Duration::from_secs(5);
 
@@ -109,6 +115,11 @@ impl Gate {
         }
     }
 
+    /// The outside wants less, or a person must mend something: what is not begun waits.
+    pub(super) fn must_wait(&self, now: Instant) -> bool {
+        self.paused.is_some() || self.slow_until.is_some_and(|until| now < until)
+    }
+
     /// A trial was not made after all.
     pub(super) fn withdrawn(&mut self) {
         self.breaker.withdrawn();
@@ -126,7 +137,13 @@ impl Gate {
     /// Takes in what one call came to, for each delivery in it.
     pub(super) fn heard(&mut self, outcomes: &[(i64, Meaning)], now: Instant) -> Verdict {
         let mut verdict = Verdict::default();
-        let alive = outcomes.iter().any(|(_, meaning)| meaning.is_alive());
+        // Beside a failure, what was left for another call shows nothing.
+        let failed = outcomes.iter().any(|(_, meaning)| matches!(meaning, Meaning::Again { .. }));
+        let shows = |meaning: &Meaning| meaning.is_alive() && !(failed && matches!(meaning, Meaning::Slow(_)));
+        let alive = outcomes.iter().any(|(_, meaning)| shows(meaning));
+        // A call in which nothing was done would at once do nothing again.
+        let none_done = outcomes.iter().all(|(_, meaning)| matches!(meaning, Meaning::Slow(_)));
+        let least = if none_done { LEAST } else { Duration::ZERO };
         if alive {
             verdict.resumed = self.breaker.succeeded();
         }
@@ -139,7 +156,7 @@ impl Gate {
                     }
                 }
                 Meaning::Slow(after) => {
-                    let until = now + after.unwrap_or(SLOW);
+                    let until = now + after.unwrap_or(SLOW).clamp(least, MOST);
                     self.slow_until = self.slow_until.max(Some(until));
                 }
                 Meaning::Pause { word, why } => {
@@ -250,6 +267,26 @@ mod tests {
         assert_eq!(gate.heard(&[(1, Meaning::Slow(Some(wait)))], now).until, Some(now + wait));
         assert_eq!(gate.ask(now), Standing::Wait(now + wait));
         assert_eq!(gate.ask(now + wait), Standing::Go);
+    }
+
+    #[test]
+    fn a_call_in_which_nothing_was_done_is_not_made_again_at_once() {
+        let (mut gate, now) = (gate(), Instant::now());
+        let nothing = (1, Meaning::Slow(Some(Duration::ZERO)));
+        assert_eq!(gate.heard(&[nothing.clone(), nothing.clone()], now).until, Some(now + LEAST));
+        let mut gate = self::gate();
+        let done = (2, Meaning::Skipped("nothing to do".to_owned()));
+        assert_eq!(gate.heard(&[done, nothing], now).until, None, "the rest comes at once");
+        let years = (1, Meaning::Slow(Some(Duration::from_secs(1_800_000_000))));
+        assert_eq!(gate.heard(&[years], now).until, Some(now + MOST));
+    }
+
+    #[test]
+    fn what_was_left_beside_a_failure_is_no_sign_of_life() {
+        let (mut gate, now) = (gate(), Instant::now());
+        let left = || (9, Meaning::Slow(Some(Duration::ZERO)));
+        gate.heard(&[down(1), left()], now);
+        assert!(gate.heard(&[down(2), left()], now).paused.is_some(), "a slow outage opens the breaker too");
     }
 
     #[test]

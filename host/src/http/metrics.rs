@@ -65,6 +65,8 @@ fn describe() {
     describe_counter!("cordboard_observations_total", "What connections reported, by source and outcome");
     describe_counter!("cordboard_commands_total", "Commands by source and outcome");
     describe_gauge!("cordboard_live_sockets", "Open live sockets");
+    describe_gauge!("cordboard_long_polls", "Requests to endpoints that wait for something to happen");
+    describe_counter!("cordboard_media_missing_total", "Media of messages that could not be fetched in time");
     describe_counter!("cordboard_live_frames_total", "Frames sent to live sockets");
     describe_counter!("cordboard_live_cut_total", "Live sockets that were cut for being slow");
 }

@@ -8,7 +8,7 @@ mod telephone;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use crate::commands::Commands;
 use crate::config::{Routing, Tenant};
@@ -59,7 +59,7 @@ impl Router {
         if !(skip_busy || skip_unreachable) || tenant.agent_at(extension).is_none() {
             return true;
         }
-        if skip_busy && self.is_busy(tenant, extension).await {
+        if skip_busy && timeout_at(until, self.is_busy(tenant, extension)).await.unwrap_or(false) {
             return false;
         }
         match self.telephones.look(tenant, extension, until).await {

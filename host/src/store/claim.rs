@@ -48,14 +48,16 @@ impl Store {
         Ok(claimed)
     }
 
-    /// What waits in a lane is due at once, in the order in which it came to be owed. What waits for a call about a
-    /// subject that has become its own goes on waiting.
+    /// What is due in a lane comes in the order in which it came to be owed, not in that in which its waits ended. What
+    /// waits for a call about a subject that has become its own goes on waiting.
     pub async fn recall(&self, lane: &Lane) -> Result<()> {
         let mut tx = self.db().begin().await?;
+        let clock = tx.clock();
         let sql = format!(
             "update delivery set next_at = since where id in (
                  select id from delivery d
-                 where tenant = $1 and state = 'due' and sink = $2 and claim is null and next_at > since
+                 where tenant = $1 and state = 'due' and sink = $2 and claim is null
+                     and next_at > since and next_at <= {clock}
                      and not exists (select 1 from delivery o
                          where o.joined_into = d.record and o.sink = d.sink and o.claim is not null)
                  order by id {})",
@@ -65,14 +67,14 @@ impl Store {
         tx.commit().await
     }
 
-    /// Prolongs the leases of (delivery, claim); answers the deliveries that are still held.
-    pub async fn renew(&self, claims: &[(i64, i64)], lease: Duration) -> Result<Vec<i64>> {
+    /// Prolongs the leases of (delivery, claim); answers those that are still held.
+    pub async fn renew(&self, claims: &[(i64, i64)], lease: Duration) -> Result<Vec<(i64, i64)>> {
         let mut tx = self.db().begin().await?;
         let sql = format!("update delivery set next_at = {} + $3 where id = $1 and claim = $2", tx.clock());
         let mut held = Vec::with_capacity(claims.len());
         for &(delivery, claim) in claims {
             if tx.execute(sql.as_str(), args![delivery, claim, span(lease)]).await? > 0 {
-                held.push(delivery);
+                held.push((delivery, claim));
             }
         }
         tx.commit().await?;

@@ -203,7 +203,7 @@ async fn standing(tx: &mut Tx, items: &[Finished]) -> Result<HashMap<i64, Standi
 fn left_as(clock: &str) -> String {
     format!(
         "state = f.state, claim = null, attempts = f.attempts,
-         next_at = coalesce(f.next_at, case when f.state = 'due' then d.since else {clock} end),
+         next_at = coalesce(f.next_at, case when f.state = 'due' and f.done is null then d.since else {clock} end),
          reason = f.reason, done = coalesce(f.done, d.done), external_id = coalesce(f.external_id, d.external_id),
          url = coalesce(f.url, d.url),
          shortened = case when f.has_receipt = 1 then f.shortened else d.shortened end,
@@ -211,7 +211,7 @@ fn left_as(clock: &str) -> String {
          holds = case when f.is_met = 1 then null else d.holds end,
          expires_at = case when f.is_met = 1 then null else d.expires_at end,
          joins = case when f.is_met = 1 then 0 else d.joins end,
-         since = case when f.state = 'due' then d.since else {clock} end"
+         since = case when f.state = 'due' and f.done is null then d.since else {clock} end"
     )
 }
 

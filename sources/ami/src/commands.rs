@@ -58,6 +58,10 @@ struct Originate {
     variables: std::collections::BTreeMap<String, String>,
 }
 
+/// The commands that there are.
+pub const COMMANDS: [&str; 7] =
+    ["call.originate", "call.redirect", "call.transfer", "call.hangup", "call.mute", "call.hold", "extension.state"];
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct MoveTo {

@@ -36,6 +36,7 @@ impl About for Ami {
     fn describe() -> Descriptor {
         Descriptor {
             hosts: vec!["{host}".to_owned()],
+            commands: commands::COMMANDS.map(str::to_owned).to_vec(),
             ..descriptor!("Calls and commands through Asterisk's manager interface", SCHEMA)
         }
     }

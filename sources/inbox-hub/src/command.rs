@@ -14,6 +14,20 @@ use crate::send;
 use crate::session;
 use crate::settings::Plan;
 
+/// The commands that there are.
+pub const COMMANDS: [&str; 10] = [
+    "message.send",
+    "message.read",
+    "session.list",
+    "session.status",
+    "session.code",
+    "session.connect",
+    "session.disconnect",
+    "session.restart",
+    "session.create",
+    "webhook.register",
+];
+
 /// Carries out one command.
 pub fn perform(host: &dyn Host, command: &Command) -> Performed {
     let mut observations = Vec::new();
@@ -22,20 +36,7 @@ pub fn perform(host: &dyn Host, command: &Command) -> Performed {
 }
 
 fn carried_out(host: &dyn Host, command: &Command, seen: &mut Vec<Observation>) -> Result<CommandOutcome, Failure> {
-    let known = matches!(
-        command.name.as_str(),
-        "message.send"
-            | "message.read"
-            | "session.list"
-            | "session.status"
-            | "session.code"
-            | "session.connect"
-            | "session.disconnect"
-            | "session.restart"
-            | "session.create"
-            | "webhook.register"
-    );
-    if !known {
+    if !COMMANDS.contains(&command.name.as_str()) {
         let why = format!("{} is no command of this source", shown(&command.name));
         return Err(Failure::rejected("unknown-command", why));
     }

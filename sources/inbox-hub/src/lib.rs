@@ -51,6 +51,7 @@ impl About for InboxHub {
             hosts: vec!["{url}".into(), "{media_url}".into()],
             // Published, for each session.
             rate: Some(Rate { requests: 30, per: 60_000 }),
+            commands: command::COMMANDS.map(str::to_owned).to_vec(),
             ..descriptor!("WhatsApp through an Inbox Hub server", settings::SCHEMA)
         }
     }

@@ -14,6 +14,7 @@ export const about = {
       hosts: ['{url}'],
       batch: 10,
       rate: undefined,
+      commands: [],
     };
   },
 };

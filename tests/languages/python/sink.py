@@ -37,6 +37,7 @@ class About(exports.About):
             hosts=["{url}"],
             batch=10,
             rate=None,
+            commands=[],
         )
 
 

@@ -22,6 +22,8 @@ pub struct Descriptor {
     pub batch: u32,
     /// The rate that the outside system is known to allow.
     pub rate: Option<Rate>,
+    /// The commands that it carries out.
+    pub commands: Vec<String>,
 }
 
 /// So many requests in so long.

@@ -40,6 +40,7 @@ impl Question for Describe {
             hosts: said.hosts,
             batch: said.batch,
             rate: said.rate.map(|rate| Rate { requests: rate.requests, per: Duration::from_millis(rate.per) }),
+            commands: said.commands,
         })
     }
 }

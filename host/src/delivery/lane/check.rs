@@ -20,6 +20,7 @@ impl Runner {
                 for sentence in &sentences {
                     tracing::warn!(tenant = self.lane.tenant, sink = self.lane.sink, "{sentence}");
                 }
+                self.put_in_order().await;
                 let verdict = self.gate().checked(sentences);
                 self.tell(&verdict);
             }

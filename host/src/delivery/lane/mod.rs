@@ -3,10 +3,12 @@
 mod check;
 
 use std::collections::{HashMap, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures::FutureExt;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
@@ -31,8 +33,14 @@ pub const LEASE: Duration = Duration::from_secs(60);
 /// A lane with nothing due looks again after so long, should a wake-up have been missed.
 const IDLE: Duration = Duration::from_secs(30);
 
+/// A lane that could claim nothing does not ask again before.
+const IN_VAIN: Duration = Duration::from_millis(50);
+
 /// How long a lane waits for a store that does not answer.
 const STORE_GONE: Duration = Duration::from_secs(1);
+
+/// What made the lane pause is tried again so long after the others.
+const APART: Duration = Duration::from_secs(60);
 
 /// Claimed ahead: so many times what can be under way at once.
 const AHEAD: usize = 4;
@@ -179,13 +187,12 @@ impl Runner {
             && let Err(meaning) = self.look().await
         {
             self.in_order.store(false, Ordering::Relaxed);
+            if let Meaning::Slow(_) = meaning {
+                self.put_in_order().await;
+            }
             return self.hear_check(meaning);
         }
-        if !self.in_order.swap(true, Ordering::Relaxed)
-            && let Err(why) = self.spec.store.recall(&self.lane).await
-        {
-            tracing::error!(tenant = self.lane.tenant, sink = self.lane.sink, "what waits keeps its turn: {why}");
-        }
+        self.put_in_order().await;
         self.give_back(ready).await;
         self.claim(ready, 1).await;
         if ready.is_empty() {
@@ -193,6 +200,15 @@ impl Runner {
             return self.idle().await;
         }
         self.start(ready, calls, 1, true).await;
+    }
+
+    /// What waited goes on in the order in which it came to be owed: once after each outage.
+    async fn put_in_order(&self) {
+        if !self.in_order.swap(true, Ordering::Relaxed)
+            && let Err(why) = self.spec.store.recall(&self.lane).await
+        {
+            tracing::error!(tenant = self.lane.tenant, sink = self.lane.sink, "what waits keeps its turn: {why}");
+        }
     }
 
     /// A trial had nothing to try.
@@ -228,7 +244,18 @@ impl Runner {
         };
         let Ok(permit) = permit else { return };
         let batch: Vec<Claimed> = ready.drain(..most.min(ready.len())).collect();
-        calls.spawn(self.clone().deliver(batch, permit, trial));
+        let claims: Vec<_> = batch.iter().map(|claimed| (claimed.delivery, claimed.claim)).collect();
+        let lane = self.clone();
+        calls.spawn(async move {
+            if AssertUnwindSafe(lane.clone().deliver(batch, permit, trial)).catch_unwind().await.is_err() {
+                // Their leases end, and whoever claims them next tries again.
+                lane.held.lock().unwrap_or_else(PoisonError::into_inner).retain(|claim, _| !claims.contains(claim));
+                if trial {
+                    lane.withdrawn();
+                }
+                lane.wake();
+            }
+        });
     }
 
     async fn claim(&self, ready: &mut VecDeque<Claimed>, most: usize) {
@@ -253,7 +280,8 @@ impl Runner {
             Err(_) => return self.sleep(Instant::now() + STORE_GONE).await,
         };
         let now = model::Instant::now().millis();
-        let wait = due.map_or(IDLE, |due| Duration::from_millis(due.millis().saturating_sub(now).max(1)));
+        // It was just asked for in vain: another has it, or by the store's clock it is not due yet.
+        let wait = due.map_or(IDLE, |due| Duration::from_millis(due.millis().saturating_sub(now)).max(IN_VAIN));
         self.sleep(Instant::now() + wait.min(IDLE)).await;
     }
 
@@ -288,6 +316,10 @@ impl Runner {
                     for (claimed, mut change) in live.iter().zip(changes) {
                         // The call that broke down may have carried it out.
                         change.attempt = change.attempt.max(2);
+                        if self.gate().must_wait(Instant::now()) {
+                            ends.push(finished(claimed, End::Released { at: None, why: None, asked: true }, None));
+                            continue;
+                        }
                         self.paced().await;
                         let attempted = self.attempt(std::slice::from_ref(claimed), vec![change]).await;
                         self.finish(attempted.unwrap_or_default()).await;
@@ -357,7 +389,7 @@ impl Runner {
         let verdict = self.gate().heard(&outcomes, Instant::now());
         self.tell(&verdict);
         let mut story = Some(exchanges);
-        let ends = live.iter().zip(outcomes).map(|(claimed, (_, meaning))| {
+        let ends = live.iter().zip(&changes).zip(outcomes).map(|((claimed, change), (_, meaning))| {
             metrics::counter!("cordboard_deliveries_total", "outcome" => meaning.word()).increment(1);
             let exchanges = story.take();
             let why = match (&exchanges, live.first()) {
@@ -372,14 +404,14 @@ impl Runner {
                 why: why.trim_start().to_owned(),
                 exchanges: json(&exchanges.unwrap_or_default()),
             };
-            finished(claimed, self.end(claimed, meaning, verdict.until), Some(attempt))
+            finished(claimed, self.end(claimed, change.attempt > 1, meaning, verdict.until), Some(attempt))
         });
         Ok(ends.collect())
     }
 
     /// How a claim ends by what the outcome means. `until`: the lane waits, and nobody spends an attempt, but for a change
     /// that breaks the component down: that is not the outside's fault.
-    fn end(&self, claimed: &Claimed, meaning: Meaning, until: Option<Instant>) -> End {
+    fn end(&self, claimed: &Claimed, asked: bool, meaning: Meaning, until: Option<Instant>) -> End {
         let waits = |until: Instant| model::Instant::now().after(until.saturating_duration_since(Instant::now()));
         match meaning {
             Meaning::Done(receipt) => End::Done(receipt),
@@ -388,12 +420,17 @@ impl Runner {
                 self.ring("parked", Some(claimed.delivery), &why);
                 End::Parked { why }
             }
-            Meaning::Slow(_) | Meaning::Pause { .. } => {
-                // The lane waits, and the delivery keeps its place in it.
-                End::Released { at: None, why: Some(meaning.why()), asked: false }
+            // The lane waits, and the delivery keeps its place in it.
+            Meaning::Slow(_) => End::Released { at: None, why: Some(meaning.why()), asked },
+            // Should the sink's check find nothing, the others come first.
+            Meaning::Pause { .. } => {
+                End::Released { at: until.map(|until| waits(until + APART)), why: Some(meaning.why()), asked }
             }
             Meaning::Again { word, why, after } => match until.filter(|_| word != FAULT) {
-                Some(until) => End::Released { at: Some(waits(until)), why: Some(why), asked: true },
+                Some(until) => {
+                    let at = waits(until).max(model::Instant::now().after(after.unwrap_or_default()));
+                    End::Released { at: Some(at), why: Some(why), asked: true }
+                }
                 None if claimed.attempt >= self.spec.sink.attempts => {
                     let why = format!("given up after {} tries: {why}", claimed.attempt);
                     self.ring("parked", Some(claimed.delivery), &why);
@@ -446,7 +483,9 @@ impl Runner {
         let mut ticks = tokio::time::interval(self.spec.lease / 3);
         loop {
             ticks.tick().await;
-            let held: Vec<_> = self.held.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
+            let mut held: Vec<_> = self.held.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
+            // In one order, as all who take many rows.
+            held.sort_unstable();
             if held.is_empty() {
                 continue;
             }
@@ -454,9 +493,7 @@ impl Runner {
             match self.spec.store.renew(&held, self.spec.lease).await {
                 Ok(ours) => {
                     let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-                    held.iter_mut()
-                        .filter(|((delivery, _), _)| ours.contains(delivery))
-                        .for_each(|(_, end)| *end = until);
+                    held.iter_mut().filter(|(claim, _)| ours.contains(claim)).for_each(|(_, end)| *end = until);
                 }
                 Err(why) => {
                     tracing::warn!(

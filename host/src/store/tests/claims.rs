@@ -70,7 +70,7 @@ both! {
         let quick = store.claim(&lane(), 1, LEASE).await.unwrap().pop().unwrap();
         assert_eq!((quick.delivery, quick.attempt), (slow.delivery, 2));
         assert!(store.renew(&[(slow.delivery, slow.claim)], LEASE).await.unwrap().is_empty());
-        assert_eq!(store.renew(&[(quick.delivery, quick.claim)], LEASE).await.unwrap(), [quick.delivery]);
+        assert_eq!(store.renew(&[(quick.delivery, quick.claim)], LEASE).await.unwrap(), [(quick.delivery, quick.claim)]);
         let late = finished(&slow, End::Parked { why: "too late".into() });
         assert_eq!(store.finish(vec![late]).await.unwrap(), [Settled::Lost]);
         assert_eq!(store.finish(vec![finished(&quick, done("x"))]).await.unwrap(), [Settled::Noted]);
@@ -85,7 +85,7 @@ both! {
         let store = bench.open().await;
         store.commit(intake(vec![ringing("a")], &to("crm"))).await.unwrap();
         let held = store.claim(&lane(), 1, Duration::from_millis(600)).await.unwrap().pop().unwrap();
-        assert_eq!(store.renew(&[(held.delivery, held.claim)], LEASE).await.unwrap(), [held.delivery]);
+        assert_eq!(store.renew(&[(held.delivery, held.claim)], LEASE).await.unwrap(), [(held.delivery, held.claim)]);
         tokio::time::sleep(Duration::from_millis(700)).await;
         assert!(store.claim(&lane(), 1, LEASE).await.unwrap().is_empty());
         assert!(store.next_due(&lane()).await.unwrap().unwrap() > Instant::now());

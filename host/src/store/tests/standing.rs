@@ -85,11 +85,11 @@ both! {
         for id in ["a", "b", "c", "d"] {
             store.commit(intake(vec![ringing(id)], &routes)).await.unwrap();
         }
-        let later = Instant::now().after(Duration::from_secs(60));
+        let later = Instant::now().after(Duration::from_millis(300));
         for claimed in store.claim(&lane(), 3, LEASE).await.unwrap() {
             let why = "503".to_owned();
             let end = match claimed.subject.id.as_str() {
-                "a" => End::Retry { at: later, why },
+                "a" => End::Retry { at: later.after(Duration::from_millis(100)), why },
                 "b" => End::Released { at: Some(later), why: Some(why), asked: true },
                 _ => End::Parked { why },
             };
@@ -99,6 +99,11 @@ both! {
         let first = claim(&store).await;
         assert_eq!(first.subject.id, "d");
         finish(&store, &first, released(false)).await;
+        store.recall(&lane()).await.unwrap();
+        let again = claim(&store).await;
+        assert_eq!(again.subject.id, "d", "what waits goes on waiting");
+        finish(&store, &again, released(false)).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
         store.recall(&lane()).await.unwrap();
         let mut order = Vec::new();
         for _ in 0..3 {

@@ -87,6 +87,7 @@ impl about::Guest for Echo {
             hosts: Vec::new(),
             batch: 10,
             rate: Some(about::Rate { requests: 5, per: 1000 }),
+            commands: ["call.originate", "message.send", "call.hangup"].map(str::to_owned).to_vec(),
         }
     }
 }

@@ -33,6 +33,7 @@ impl about::Guest for First {
             hosts: Vec::new(),
             batch: 1,
             rate: None,
+            commands: Vec::new(),
         }
     }
 }

@@ -46,6 +46,7 @@ impl about::Guest for Misdeeds {
                 .to_vec(),
             batch: 1,
             rate: None,
+            commands: Vec::new(),
         }
     }
 }
