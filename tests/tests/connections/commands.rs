@@ -68,6 +68,35 @@ async fn a_command_ends_in_each_way() {
 }
 
 #[tokio::test]
+async fn a_command_goes_to_the_source_that_has_it() {
+    let pbx = "\n[sources.pbx]\ncomponent = \"ami\"\nallow = [\"127.0.0.1\"]\nsettings = { host = \"127.0.0.1\", port = 1, \
+               username = \"hub\", password = { env = \"AMI_PASSWORD\" }, trunks = [\"PJSIP/trunk\"] }\n";
+    let mut setup = Setup::of(&["everything", "ami"], tenant("tcp://127.0.0.1:1", "") + pbx);
+    setup.environment.push(("AMI_PASSWORD".to_owned(), "secret".to_owned()));
+    let hub = Hub::start(setup).await;
+    let message = json!({"name": "message.send", "arguments": {"text": "hi"}});
+    assert_eq!(ask(&hub, BOSS, None, &message).await.0, 200, "the PBX sends no messages");
+    for (asked, field, words) in [
+        (json!({"name": "call.originate", "arguments": {"from": "1", "to": "2"}}), "/source", "`line`, `pbx`"),
+        (
+            json!({"name": "message.send", "source": "pbx", "arguments": {"text": "hi"}}),
+            "/name",
+            "it has: call.originate",
+        ),
+        (
+            json!({"name": "message.send", "source": "fax", "arguments": {"text": "hi"}}),
+            "/source",
+            "`fax` is no source",
+        ),
+        (json!({"name": "call.swim"}), "/name", "there are: call.originate"),
+    ] {
+        let (status, told) = ask(&hub, BOSS, None, &asked).await;
+        assert_eq!((status.as_u16(), &told["field"]), (422, &json!(field)), "{told}");
+        assert!(told["detail"].as_str().is_some_and(|detail| detail.contains(words)), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn a_key_is_one_command() {
     let hub = hub().await;
     let to = |to: &str| json!({"name": "call.originate", "arguments": {"from": "1001", "to": to}});

@@ -15,7 +15,7 @@ impl About for Everything {
             hosts: vec!["{url}".to_owned(), "{line}".to_owned()],
             batch: 100,
             rate: Some(Rate { requests: 1000, per: 1000 }),
-            commands: ["call.originate", "message.send", "call.hangup"].map(str::to_owned).to_vec(),
+            commands: ["call.originate", "message.send", "call.hangup", "call.fly"].map(str::to_owned).to_vec(),
             ..descriptor!("Exports every interface of the contract", include_str!("../settings.schema.json"))
         }
     }
