@@ -159,7 +159,7 @@ impl<'h> Work<'h> {
         };
         let key = call::key(&self.settings, &change.subject);
         let mut prepared = Prepared { change, call, key, who, memo, notes };
-        if prepared.memo.place.is_none() && change.attempt > 1 {
+        if prepared.memo.place.is_none() && (change.attempt > 1 || !change.joined.is_empty()) {
             prepared.memo.place = self.look_up(&prepared)?;
         }
         if prepared.memo.place.is_some() {

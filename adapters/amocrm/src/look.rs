@@ -65,7 +65,8 @@ impl Work<'_> {
             Err(fault) if fault.is_gone() => return Ok(None),
             result => result?,
         };
-        let found = notes.iter().find(|note| note["params"]["uniq"] == prepared.key.as_str());
+        let joined = |note: &Value| prepared.change.joined.iter().any(|one| one.external_id == plain(&note["id"]));
+        let found = notes.iter().find(|note| note["params"]["uniq"] == prepared.key.as_str() || joined(note));
         let id = found.and_then(|note| note["id"].as_u64());
         Ok(id.map(|id| Note { of: of.to_owned(), card, id }))
     }
@@ -114,6 +115,9 @@ impl Work<'_> {
     /// Whether an incoming lead is this call. What amoCRM gives back of it is loosely typed, and not all of it.
     fn is_it(&self, row: &Value, prepared: &Prepared) -> bool {
         let told = &row["metadata"];
+        if prepared.change.joined.iter().any(|one| row["uid"] == one.external_id.as_str()) {
+            return true;
+        }
         if let Some(uniq) = told["uniq"].as_str().filter(|uniq| !uniq.is_empty()) {
             return uniq == prepared.key;
         }

@@ -37,7 +37,9 @@ impl Refused for Said {
     }
 
     fn is_gone(&self) -> bool {
-        matches!(self.status, 403 | 404)
+        let code = self.body["error_code"].as_u64().or(self.body["code"].as_u64());
+        // 113: the hub's address is shut out, which says nothing of what was asked about.
+        self.status == 404 || self.status == 403 && code != Some(113)
     }
 
     fn is_refused(&self) -> bool {

@@ -44,7 +44,13 @@ impl Who {
 impl Work<'_> {
     /// Whose the call is.
     pub(crate) fn responsible(&self, call: &Call, notes: &mut Vec<String>) -> Result<Who, Fault> {
-        if let Some(agent) = agent(call) {
+        if let Some(mut agent) = agent(call) {
+            if agent.user.is_none() {
+                // Of a telephone that rang the hub says the extension alone.
+                let people = self.host.ledger().agents();
+                let known = people.into_iter().find(|one| one.extension == agent.extension && one.user.is_some());
+                agent.user = known.and_then(|one| one.user);
+            }
             let user = self.account().user(&self.settings, &agent);
             let text = agent.extension.or(agent.name);
             if let (None, Some(text)) = (user, &text) {

@@ -77,20 +77,29 @@ impl Session {
     }
 }
 
+/// Milliseconds after which nothing more is asked of the account: the hub ends a call after 30 s, and with it a new pair of
+/// tokens that was not given back. The last request may take 10 of them.
+const LIMIT: u64 = 19_000;
+
+/// The same for exchanging tokens, which may take 25.
+const EXCHANGE: u64 = 4_000;
+
 /// Makes a new grant.
 pub fn issue(host: &dyn Host, previous: Option<&Grant>) -> Result<Grant, Failure> {
     let settings: Settings = host.settings_as()?;
+    let started = host.now();
     let before = previous.and_then(|grant| Session::read(&grant.token));
     let client = || Client::of(host, &settings);
     let (mut session, mut fresh) = match &settings.token {
         Some(token) => (long_lived(host, &settings, token), false),
         None => client()?.session(previous, before)?,
     };
-    let mut learnt = learn(host, &settings, &session);
+    let mut learnt = learn(host, &settings, &session, started + LIMIT);
     // The access token has ended before its time.
-    if !fresh && session.refresh.is_some() && matches!(learnt, Err(Failure::Unauthorized(_))) {
+    let in_time = host.now() < started + EXCHANGE;
+    if !fresh && in_time && session.refresh.is_some() && matches!(learnt, Err(Failure::Unauthorized(_))) {
         (session, fresh) = (client()?.renew(session)?, true);
-        learnt = learn(host, &settings, &session);
+        learnt = learn(host, &settings, &session, started + LIMIT);
     }
     let (account, good) = match learnt {
         Ok(account) => (account, LEARNT),
@@ -117,15 +126,16 @@ pub fn issue(host: &dyn Host, previous: Option<&Grant>) -> Result<Grant, Failure
 }
 
 /// Asks the account who it is, and connects the chat's channel.
-fn learn(host: &dyn Host, settings: &Settings, session: &Session) -> Result<Account, Failure> {
-    let mut account = session.account.clone().learn(&session.api(host), settings)?;
+fn learn(host: &dyn Host, settings: &Settings, session: &Session, until: u64) -> Result<Account, Failure> {
+    let mut account = session.account.clone().learn(&session.api(host).until(until), settings)?;
     if settings.token.is_some()
         && let Some(ends) = account.ends.filter(|ends| *ends < host.now() + WARNING)
     {
         let days = ends.saturating_sub(host.now()) / (24 * 60 * 60 * 1000);
         account.problems.push(format!("the long-lived token ends in {days} days: make a new one"));
     }
-    if settings.chat.is_some() {
+    // What there was no time for is connected when a message needs it.
+    if settings.chat.is_some() && host.now() < until {
         match chat::connect(host, settings, &account) {
             Ok(scope) => account.scope = Some(scope),
             Err(failure) => account.problems.push(format!("the chat's channel is not connected: {}", failure.why())),
@@ -335,5 +345,5 @@ fn scheme(url: &str) -> &str {
 pub fn check(host: &dyn Host) -> Result<Vec<String>, Failure> {
     let settings: Settings = host.settings_as()?;
     let session = Session::of(host, &settings)?;
-    Ok(learn(host, &settings, &session)?.problems)
+    Ok(learn(host, &settings, &session, host.now() + LIMIT)?.problems)
 }

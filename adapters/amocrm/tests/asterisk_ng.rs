@@ -456,8 +456,8 @@ fn recordings_are_found_in_the_ledger_and_before_it() {
     for odd in ["/records/..", "/records/a/b", "/records/", "/records/1'or'1", "/records/%2e%2e%2fx1"] {
         assert_eq!(sound(odd), None, "{odd}");
     }
-    let linked = "select calldate, recordingfile from cdr where linkedid = (select max(linkedid) from cdr where uniqueid = $1) \
-        and recordingfile <> '' order by case when disposition = 'ANSWERED' then 0 else 1 end, calldate limit 1";
+    let linked = "select calldate, recordingfile from cdr where linkedid = (select max(linkedid) from cdr where uniqueid = $1 \
+        and linkedid <> '') and recordingfile <> '' order by case when disposition = 'ANSWERED' then 0 else 1 end, calldate limit 1";
     let own =
         "select calldate, recordingfile from cdr where uniqueid = $1 and recordingfile <> '' order by calldate limit 1";
     let row: &[Option<&str>] = &[Some("2025-11-21 07:05:09"), Some("in-1.wav")];

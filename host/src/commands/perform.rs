@@ -110,7 +110,11 @@ impl Commands {
 async fn asked(entry: &Entry, command: Command) -> Performed {
     let begun = Clock::now();
     loop {
-        entry.pace.command().await;
+        let left = LONGEST.saturating_sub(begun.elapsed());
+        if tokio::time::timeout(left, entry.pace.command()).await.is_err() {
+            // Its turn did not come: nothing was asked of the outside.
+            return Performed { result: Err(Failure::RateLimited { after: None }), observations: Vec::new() };
+        }
         // What the last try showed, whatever became of it.
         let shown = Arc::new(Mutex::new(Vec::new()));
         let call = |component: Arc<Use>| {

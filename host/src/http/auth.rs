@@ -51,6 +51,8 @@ pub struct Caller {
     pub extensions: Arc<[String]>,
     /// When the token ends.
     pub until: Option<SystemTime>,
+    /// SHA-256 of the key of one who came with a key.
+    pub key: Option<[u8; 32]>,
 }
 
 impl Caller {
@@ -81,6 +83,15 @@ impl Caller {
         };
         let claims = claims(api, auth, token).await?;
         of_claims(&plan, claims)
+    }
+
+    /// Whether the configuration still lets them in, and to the same.
+    pub(super) fn stands(&self, plan: &Plan) -> bool {
+        let Some(tenant) = plan.tenants.get(&self.tenant.name) else { return false };
+        let is_known = self.key.is_none_or(|own| {
+            tenant.keys.iter().any(|key| key.sha256 == own && key.role == self.role && key.name == self.name)
+        });
+        is_known && extensions(tenant, &self.name)[..] == self.extensions[..]
     }
 
     /// What they may see of their tenant.
@@ -117,7 +128,8 @@ fn with_key(plan: &Plan, key: &str) -> Option<Caller> {
     }
     let (tenant, key) = found?;
     let extensions = extensions(tenant, &key.name);
-    Some(Caller { tenant: tenant.clone(), name: key.name.clone(), role: key.role, extensions, until: None })
+    let (name, role, own) = (key.name.clone(), key.role, Some(key.sha256));
+    Some(Caller { tenant: tenant.clone(), name, role, extensions, until: None, key: own })
 }
 
 fn extensions(tenant: &Tenant, login: &str) -> Arc<[String]> {
@@ -140,7 +152,7 @@ fn of_claims(plan: &Plan, claims: Claims) -> Result<Caller, Problem> {
     }
     let until = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(claims.exp.saturating_add(LEEWAY)));
     let extensions = extensions(tenant, &claims.sub);
-    Ok(Caller { tenant: tenant.clone(), name: claims.sub, role, extensions, until })
+    Ok(Caller { tenant: tenant.clone(), name: claims.sub, role, extensions, until, key: None })
 }
 
 /// Verifies a token. Which algorithm it may use is decided by the key, never by the token.
@@ -221,5 +233,36 @@ impl FromRequestParts<Arc<Api>> for Admin {
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
         Caller::of(api, &parts.headers).await?.at_least(Role::Admin).map(Admin)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::Machine;
+
+    fn plan(tenant: &str) -> Plan {
+        Plan::read(Path::new("."), &[("tenants/acme.toml".to_owned(), tenant.to_owned())], &Machine).unwrap()
+    }
+
+    #[test]
+    fn who_is_let_in_no_more_or_to_something_else_is_known() {
+        let key = "ck_0123456789abcdef";
+        let hash = hex::encode(Sha256::digest(key));
+        let with =
+            |name: &str, role: &str| format!("[[keys]]\nname = \"{name}\"\nrole = \"{role}\"\nsha256 = \"{hash}\"\n");
+        let desk = |extension: &str| format!("[[agents]]\nlogin = \"ana\"\nextensions = [\"{extension}\"]\n");
+        let before = plan(&(desk("101") + &with("wallboard", "supervisor")));
+        let wallboard = with_key(&before, key).unwrap();
+        let claims = Claims { tenant: "acme".into(), sub: "ana".into(), role: "agent".into(), exp: u64::MAX >> 20 };
+        let ana = of_claims(&before, claims).unwrap();
+        assert!(wallboard.stands(&before) && ana.stands(&before));
+        assert!(!wallboard.stands(&plan(&desk("101"))), "the key was taken out");
+        assert!(!wallboard.stands(&plan(&with("wallboard", "agent"))), "it may less");
+        assert!(ana.stands(&plan(&desk("101"))) && !ana.stands(&plan(&desk("102"))), "another desk");
+        let elsewhere = Plan::read(Path::new("."), &[("tenants/beta.toml".to_owned(), desk("101"))], &Machine).unwrap();
+        assert!(!ana.stands(&elsewhere), "the tenant is gone");
     }
 }

@@ -29,6 +29,10 @@ use super::{Api, route};
 /// A request's head must be there in this time; a connection that is kept open may be silent for as long.
 const HEAD: Duration = Duration::from_secs(30);
 
+/// A connection whose other side takes nothing for so long is given up.
+#[cfg(target_os = "linux")]
+const STALLED: Duration = Duration::from_secs(60);
+
 /// Bytes of a request's head.
 const HEAD_BYTES: usize = 64 * 1024;
 
@@ -145,6 +149,8 @@ impl Server {
 
     async fn connection(self: Arc<Self>, stream: TcpStream, from: SocketAddr, place: Place, stop: CancellationToken) {
         let _ = stream.set_nodelay(true);
+        #[cfg(target_os = "linux")]
+        let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(STALLED));
         let server = self.clone();
         let service = service_fn(move |request| server.clone().answer(from, place.clone(), request));
         let mut connection = pin!(self.http.serve_connection_with_upgrades(TokioIo::new(stream), service));

@@ -152,6 +152,9 @@ async fn serve(api: &Api, socket: &mut WebSocket, feed: &mut Feed, caller: &Call
                 if until.is_some_and(|until| until <= now) {
                     return End::Close(TOKEN_ENDED, format!("the token has ended, resume with since={}", feed.seen()));
                 }
+                if !caller.stands(&api.plan.load()) {
+                    return End::Close(TOKEN_ENDED, format!("the login is void, resume with since={}", feed.seen()));
+                }
                 if unanswered >= DEAF {
                     return End::Gone;
                 }

@@ -78,7 +78,7 @@ mod tests {
         let files = [("tenants/acme.toml".to_owned(), String::new())];
         let tenant = Plan::read(Path::new("."), &files, &Machine).unwrap().tenants["acme"].clone();
         let (name, extensions) = ("eva".to_owned(), Vec::<String>::new().into());
-        let caller = Caller { tenant, name, role: Role::Supervisor, extensions, until: None };
+        let caller = Caller { tenant, name, role: Role::Supervisor, extensions, until: None, key: None };
         let tickets = Tickets::default();
         let aged = |seconds| {
             let ticket = tickets.issue(caller.clone()).unwrap();

@@ -218,7 +218,13 @@ impl Hub {
             self.lanes.stop(&lane).await;
         }
         for spec in obsolete.starting {
+            if self.stop.is_cancelled() {
+                return Ok(());
+            }
             self.lanes.start(spec).await;
+        }
+        if self.stop.is_cancelled() {
+            return Ok(());
         }
         self.connections.set(built.connections()).await;
         Ok(())

@@ -97,7 +97,7 @@ impl Entry {
 
     /// A source or sink of a tenant with its component and what must never be kept.
     pub fn new(tenant: Arc<Tenant>, name: &str, settings: &Settings, lasting: Lasting) -> Arc<Self> {
-        let secrets = settings.secrets().map(|secret| secret.reveal().to_owned()).collect();
+        let secrets = redact::with_forms(settings.secrets().map(|secret| secret.reveal().to_owned()).collect());
         let numbering = Arc::new(tenant.numbering.clone());
         let routes = Arc::new(TenantRoutes(tenant.clone()));
         Arc::new(Entry {

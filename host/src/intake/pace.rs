@@ -14,6 +14,12 @@ const SPARED: u32 = 6;
 /// How long reading waits when the outside asks for less without saying how long.
 const SLOW: Duration = Duration::from_secs(60);
 
+/// What is believed of an outside system that names a time: no less, or it would be asked without a pause; no more, or a
+/// date where seconds should stand would silence a source for years.
+pub(super) fn believed(after: Duration) -> Duration {
+    after.clamp(Duration::from_secs(1), Duration::from_secs(24 * 3600))
+}
+
 /// Between two looks whether those that go ahead have gone.
 const AHEAD: Duration = Duration::from_millis(20);
 
@@ -127,7 +133,7 @@ impl Pace {
 
     /// The outside asks for less: nothing is asked of it meanwhile. Until when.
     pub fn hold(&self, after: Option<Duration>) -> Instant {
-        let until = Instant::now() + after.unwrap_or(SLOW);
+        let until = Instant::now() + after.map_or(SLOW, believed);
         let mut state = self.state();
         state.held = state.held.max(Some(until));
         until

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::Entry;
+use super::pace::believed;
 use crate::components::Use;
 use crate::components::contract::{Ability, Failure, Job, Page};
 use crate::delivery::{Alert, Bell};
@@ -126,7 +127,14 @@ impl Reader {
         let Some(claimed) = self.store.claim_job(tenant, source, LEASE).await? else { return Ok(false) };
         self.entry.pace.page();
         match self.page(&claimed).await {
-            Ok(page) => self.keep(&claimed, page).await?,
+            Ok(page) => match self.keep(&claimed, page).await {
+                // What the ledger never takes is told and given up, as when a component breaks down.
+                Err(why @ (StoreError::Refused(_) | StoreError::Corrupt(_))) => {
+                    let failure = Failure::Retryable { why: why.to_string(), status: None, after: None };
+                    self.failed(&claimed, failure, true).await?;
+                }
+                kept => kept?,
+            },
             Err((failure, fault)) => self.failed(&claimed, failure, fault).await?,
         }
         if let Some(row) = self.store.job(tenant, source, &claimed.job.id).await? {
@@ -192,7 +200,7 @@ impl Reader {
                 return self.store.put_back_job(claimed, &why, Instant::now().after(held)).await.map(drop);
             }
             Failure::Retryable { .. } if fault && claimed.attempt >= TRIES => None,
-            Failure::Retryable { after, .. } => Some(after.unwrap_or(doubled)),
+            Failure::Retryable { after, .. } => Some(after.map_or(doubled, believed)),
             Failure::Unauthorized { .. } | Failure::Misconfigured { .. } => Some(CEILING),
             Failure::Rejected { .. } => None,
         };

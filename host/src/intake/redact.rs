@@ -1,5 +1,8 @@
 //! What of a request may be kept: everything but credentials.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::components::contract::Headers;
 
 /// Headers that prove who is asking by themselves. A signature over the body is no credential: it is kept, or the
@@ -12,6 +15,18 @@ const MASK: &str = "***";
 
 /// Secrets shorter than this would black out half of every text.
 const SHORTEST: usize = 4;
+
+/// Secrets with the other forms in which headers and addresses carry them: Base64, and percent-encoded. These stand
+/// behind the plain ones, whose numbers are in rows already.
+pub fn with_forms(mut secrets: Vec<String>) -> Vec<String> {
+    let forms = |secret: &String| {
+        let percent: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+        [STANDARD.encode(secret), percent].into_iter().filter(|form| form != secret).collect::<Vec<_>>()
+    };
+    let other: Vec<String> = secrets.iter().filter(|secret| secret.len() >= SHORTEST).flat_map(forms).collect();
+    secrets.extend(other);
+    secrets
+}
 
 /// The headers as text, credentials and known secrets taken out.
 pub fn headers(headers: Headers, secrets: &[String]) -> Vec<(String, String)> {
@@ -65,5 +80,15 @@ mod tests {
         assert_eq!(kept[1].1, "00ff", "a signature is needed to replay the request");
         assert_eq!(kept[2].1, "key=***0***");
         assert_eq!(restored(kept, &["s3cret!".to_owned()])[2].1, b"key=s3cret!", "a replay has it again");
+    }
+
+    #[test]
+    fn secrets_are_taken_out_in_each_form() {
+        let secrets = with_forms(vec!["a+b/c=".to_owned(), "x".to_owned()]);
+        let given: Headers =
+            vec![("x-auth".into(), b"YStiL2M9".to_vec()), ("x-form".into(), b"key=a%2Bb%2Fc%3D&x=1".to_vec())];
+        let kept = headers(given.clone(), &secrets);
+        assert_eq!((kept[0].1.as_str(), kept[1].1.as_str()), ("***2***", "key=***3***&x=1"));
+        assert_eq!(restored(kept, &secrets), given, "a replay has them again");
     }
 }

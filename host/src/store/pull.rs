@@ -224,8 +224,9 @@ pub(super) async fn turn(tx: &mut Tx, intake: &Intake, page: &PageDone, events: 
     let sql = format!(
         "update pull set state = $1, cursor = $2, progress = $3{cast}, attempts = 0, next_at = $4, why = null,
              claim = null, updated_at = {clock}
-         where tenant = $5 and source = $6 and id = $7"
+         where tenant = $5 and source = $6 and id = $7 and claim = $8"
     );
+    // One that another intake of this very commit has started anew is read from its beginning.
     let values = [
         state.word().into(),
         page.next.clone().into(),
@@ -234,6 +235,7 @@ pub(super) async fn turn(tx: &mut Tx, intake: &Intake, page: &PageDone, events: 
         tenant.into(),
         source.into(),
         (&page.job).into(),
+        page.claim.into(),
     ];
     tx.execute(sql, values).await.map(drop)
 }

@@ -70,7 +70,13 @@ async fn run(arguments: &[String]) -> Result<()> {
             let began = Instant::now();
             eprintln!("▸ measuring {name}");
             disk::settle().await?;
-            rows.extend(measured(name, !options.is_empty()).await?);
+            match measured(name, !options.is_empty()).await {
+                Ok(more) => rows.extend(more),
+                Err(why) => {
+                    table::print(&rows);
+                    return Err(why.context(name));
+                }
+            }
             eprintln!("  {:.0} s", began.elapsed().as_secs_f64());
         }
     }

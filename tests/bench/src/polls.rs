@@ -47,7 +47,9 @@ pub async fn measure() -> Result<Vec<Row>> {
         let mut hooks = load::Connection::open(address).await?;
         let mut polls = JoinSet::new();
         let (told, mut heard) = tokio::sync::mpsc::channel(WOKEN);
-        for (desk, mut stream) in waiting.into_iter().enumerate().take(WOKEN) {
+        // Those that began last: a poll ends by itself after ten seconds.
+        let woken = waiting.split_off(POLLS - WOKEN);
+        for (desk, mut stream) in (POLLS - WOKEN..).zip(woken) {
             let told = told.clone();
             polls.spawn(async move {
                 let answer = answered(&mut stream).await;
@@ -55,13 +57,16 @@ pub async fn measure() -> Result<Vec<Row>> {
             });
         }
         let mut late = Vec::new();
-        for desk in 0..WOKEN {
+        for desk in POLLS - WOKEN..POLLS {
             let up = Instant::now();
             ensure!(hooks.ask(&answers(desk)).await? == 200, "the webhook was not taken");
-            let (woken, answer, at) = heard.recv().await.context("a poll is answered")?;
-            ensure!(woken == desk && answer?.contains("\"CONVERSATION\""), "the poll of another desk was answered");
+            let (at_desk, answer, at) = heard.recv().await.context("a poll is answered")?;
+            let answer = answer?;
+            ensure!(at_desk == desk, "the poll at desk {at_desk} was answered for what happened at {desk}: {answer}");
+            ensure!(answer.contains("\"CONVERSATION\""), "the poll at desk {desk} ended by itself: {answer}");
             late.push(u32::try_from((at - up).as_micros())?);
         }
+        drop(waiting);
         Ok((held, late))
     })
     .await?;

@@ -144,7 +144,9 @@ impl Asked<'_> {
         if !moves.iter().any(|made| self.is_same(made, &number)) {
             let context = self.settings.redirect_context.as_deref();
             let telephone = Telephone { host: self.host, extension: &own };
-            telephone.redirect(&known.subject.id, &number, moves.len(), context)?;
+            // Both halves of one click are one command; a later click is another try.
+            let click = self.at / (5 * AGAIN);
+            telephone.redirect(&known.subject.id, &number, moves.len(), click, context)?;
         }
         Ok(Value::Null)
     }

@@ -84,7 +84,8 @@ fn recorded(host: &dyn Host, records: &Records, id: &str) -> Result<Option<Strin
     let Records { cdr_table: table, calldate_column: date, recordingfile_column: file, .. } = records;
     let columns = format!("select {date}, {file} from {table}");
     let linked = format!(
-        "{columns} where linkedid = (select max(linkedid) from {table} where uniqueid = $1) and {file} <> '' \
+        "{columns} where linkedid = (select max(linkedid) from {table} where uniqueid = $1 \
+         and linkedid <> '') and {file} <> '' \
          order by case when disposition = 'ANSWERED' then 0 else 1 end, {date} limit 1"
     );
     let own = format!("{columns} where uniqueid = $1 and {file} <> '' order by {date} limit 1");

@@ -17,14 +17,21 @@ impl Telephone<'_> {
         self.ask("call.originate", &json!({ "from": self.extension, "to": number }), click)
     }
 
-    /// Moves the other side of a call to a number. `moves` is how often it was moved before: asked twice, it is moved
-    /// once.
-    pub fn redirect(&self, call: &str, number: &str, moves: usize, context: Option<&str>) -> Result<(), Failure> {
+    /// Moves the other side of a call to a number. `moves` is how often it was moved before, `click` the time of the
+    /// click: asked twice, it is moved once.
+    pub fn redirect(
+        &self,
+        call: &str,
+        number: &str,
+        moves: usize,
+        click: u64,
+        context: Option<&str>,
+    ) -> Result<(), Failure> {
         let mut arguments = json!({ "call": call, "to": number });
         if let Some(context) = context {
             arguments["context"] = json!(context);
         }
-        self.ask("call.redirect", &arguments, &format!("{call}/{moves}/{number}"))
+        self.ask("call.redirect", &arguments, &format!("{call}/{moves}/{number}/{click}"))
     }
 
     /// Ends a call.

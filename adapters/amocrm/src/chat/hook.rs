@@ -8,6 +8,7 @@ use cordboard_sdk::vocabulary::{Command, Incoming, Reply};
 
 use super::carry::{address, arguments, session_of};
 use super::line::proves;
+use crate::session::Session;
 use crate::settings::{Chat, Settings};
 
 /// Bytes of a text, at most: the hub's own limit for a command, less the rest of it.
@@ -25,6 +26,13 @@ pub fn handle(host: &dyn Host, settings: &Settings, request: &Incoming) -> Answe
         return Reply::json(401, &json!({"error": "the signature is missing or wrong"})).into();
     }
     let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    // A channel may serve several accounts, with one secret and one address.
+    let own = host.grant().and_then(|grant| Session::read(&grant.token)).map(|session| session.account.amojo);
+    if let (Some(own), Some(told)) = (own.filter(|id| !id.is_empty()), body["account_id"].as_str())
+        && own != told
+    {
+        return Reply::json(403, &json!({"error": "the message is another account's"})).into();
+    }
     match command(chat, &body["message"]) {
         Ok(Some(command)) => Answer { commands: vec![command], ..Reply::json(200, &json!({})).into() },
         // Typing, reactions, and what a later version may tell.
