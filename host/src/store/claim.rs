@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use super::db::{Row, Tx, among, args};
+use super::db::{Row, Rows, Tx, Value, among, args};
 use super::delivery::{Claimed, DeliveryFilter, Joined, Lane};
 use super::ledger::tries_anew;
 use super::{Result, Store, claim_number, span};
@@ -70,15 +70,32 @@ impl Store {
     /// Prolongs the leases of (delivery, claim); answers those that are still held.
     pub async fn renew(&self, claims: &[(i64, i64)], lease: Duration) -> Result<Vec<(i64, i64)>> {
         let mut tx = self.db().begin().await?;
-        let sql = format!("update delivery set next_at = {} + $3 where id = $1 and claim = $2", tx.clock());
-        let mut held = Vec::with_capacity(claims.len());
-        for &(delivery, claim) in claims {
-            if tx.execute(sql.as_str(), args![delivery, claim, span(lease)]).await? > 0 {
-                held.push((delivery, claim));
+        let clock = tx.clock();
+        let rows = if tx.is_postgres() {
+            // In one order, as all who take many rows.
+            let sql = format!(
+                "update delivery d set next_at = {clock} + $3 from (
+                     select o.id from delivery o join unnest($1::bigint[], $2::bigint[]) as held (id, claim)
+                         on o.id = held.id and o.claim = held.claim
+                     order by o.id for update of o) f
+                 where d.id = f.id returning d.id, d.claim"
+            );
+            let of = |part: fn(&(i64, i64)) -> i64| Value::Ints(claims.iter().map(|claim| Some(part(claim))).collect());
+            tx.fetch(sql, [of(|claim| claim.0), of(|claim| claim.1), span(lease).into()]).await?
+        } else {
+            let mut held = Rows::new();
+            for &(delivery, claim) in claims {
+                held.row().int(delivery).int(claim);
             }
-        }
+            let [held, _] = held.values();
+            let sql = format!(
+                "update delivery set next_at = {clock} + $2
+                 where (id, claim) in (select value ->> 0, value ->> 1 from jsonb_each($1)) returning id, claim"
+            );
+            tx.fetch(sql, [held, span(lease).into()]).await?
+        };
         tx.commit().await?;
-        Ok(held)
+        rows.iter().map(|row| Ok((row.int(0)?, row.int(1)?))).collect()
     }
 
     /// When the next delivery of a lane is due; in the past when one is due now. Absent when none is. What is claimed

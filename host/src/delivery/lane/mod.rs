@@ -1,6 +1,7 @@
 //! One lane: all deliveries of one sink of one tenant, in one task that claims what is due and hands it to the adapter.
 
 mod check;
+mod held;
 
 use std::collections::{HashMap, VecDeque};
 use std::panic::AssertUnwindSafe;
@@ -25,6 +26,7 @@ use crate::grants::Granted;
 use crate::model::{self, Item};
 use crate::recordings::Links;
 use crate::store::{Attempt, Claimed, End, Finished, Lane, Store};
+use held::{Claim, Held, claim_of};
 
 /// A claim lasts so long; it is prolonged while the lane lives, so this bounds only how long the deliveries of a dead
 /// node wait for another.
@@ -77,8 +79,7 @@ pub struct Runner {
     in_order: AtomicBool,
     /// Something was given back that goes before what is claimed ahead.
     given_back: AtomicBool,
-    /// What is claimed and not yet ended, and until when it is surely ours.
-    held: Mutex<HashMap<(i64, i64), Instant>>,
+    held: Arc<Held>,
     conditions: Mutex<HashMap<String, Result<Arc<Condition>, String>>>,
     stop: CancellationToken,
 }
@@ -100,7 +101,7 @@ impl Runner {
             checked: AtomicBool::new(false),
             in_order: AtomicBool::new(false),
             given_back: AtomicBool::new(false),
-            held: Mutex::default(),
+            held: Arc::new(Held::new(&spec)),
             conditions: Mutex::default(),
             stop: CancellationToken::new(),
             spec,
@@ -142,7 +143,7 @@ impl Runner {
 
     /// Delivers until it is stopped.
     pub(super) async fn run(self: Arc<Self>) {
-        let prolonging = tokio::spawn(self.clone().prolong());
+        let prolonging = tokio::spawn(self.held.clone().prolong(self.spec.store.clone(), self.lane.clone()));
         self.check().await;
         let mut ready = VecDeque::new();
         let mut calls = JoinSet::new();
@@ -244,12 +245,12 @@ impl Runner {
         };
         let Ok(permit) = permit else { return };
         let batch: Vec<Claimed> = ready.drain(..most.min(ready.len())).collect();
-        let claims: Vec<_> = batch.iter().map(|claimed| (claimed.delivery, claimed.claim)).collect();
+        let claims: Vec<Claim> = batch.iter().map(claim_of).collect();
         let lane = self.clone();
         calls.spawn(async move {
             if AssertUnwindSafe(lane.clone().deliver(batch, permit, trial)).catch_unwind().await.is_err() {
                 // Their leases end, and whoever claims them next tries again.
-                lane.held.lock().unwrap_or_else(PoisonError::into_inner).retain(|claim, _| !claims.contains(claim));
+                lane.held.leave(&claims);
                 if trial {
                     lane.withdrawn();
                 }
@@ -262,8 +263,7 @@ impl Runner {
         let until = Instant::now() + self.spec.lease;
         match self.spec.store.claim(&self.lane, most.try_into().unwrap_or(u32::MAX), self.spec.lease).await {
             Ok(claimed) => {
-                let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-                held.extend(claimed.iter().map(|one| ((one.delivery, one.claim), until)));
+                self.held.take(&claimed, until);
                 ready.extend(claimed);
             }
             Err(why) => {
@@ -291,7 +291,7 @@ impl Runner {
         let mut changes = Vec::with_capacity(batch.len());
         let mut live = Vec::with_capacity(batch.len());
         self.paced().await;
-        for mut claimed in batch.into_iter().filter(|claimed| self.still_ours(claimed)) {
+        for mut claimed in batch.into_iter().filter(|claimed| self.held.will_last(claimed)) {
             if claimed.holds.is_some() {
                 self.look_again(&mut claimed).await;
             }
@@ -351,19 +351,6 @@ impl Runner {
             claimed.item = record.item;
             claimed.revision = record.revision;
         }
-    }
-
-    /// Whether a claim will outlast a call of the adapter. One that might not is left alone: its lease ends, and whoever
-    /// claims it next delivers it.
-    fn still_ours(&self, claimed: &Claimed) -> bool {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (claimed.delivery, claimed.claim);
-        let margin = self.spec.sink.timeout.min(self.spec.lease / 2);
-        let ours = held.get(&key).is_some_and(|end| Instant::now() + margin <= *end);
-        if !ours {
-            held.remove(&key);
-        }
-        ours
     }
 
     /// Calls the adapter; how the claims end. When several changes together broke the component down they are given
@@ -464,7 +451,7 @@ impl Runner {
         if ends.is_empty() {
             return;
         }
-        let claims: Vec<(i64, i64)> = ends.iter().map(|end| (end.delivery, end.claim)).collect();
+        let claims: Vec<Claim> = ends.iter().map(|end| (end.delivery, end.claim)).collect();
         while let Err(why) = self.spec.store.finish(ends.clone()).await {
             tracing::error!(tenant = self.lane.tenant, sink = self.lane.sink, "outcomes cannot be noted: {why}");
             if !why.passing() || self.stop.is_cancelled() {
@@ -472,38 +459,7 @@ impl Runner {
             }
             tokio::time::sleep(STORE_GONE).await;
         }
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        for claim in claims {
-            held.remove(&claim);
-        }
-    }
-
-    /// Prolongs the leases of what is claimed and not yet ended.
-    async fn prolong(self: Arc<Self>) {
-        let mut ticks = tokio::time::interval(self.spec.lease / 3);
-        loop {
-            ticks.tick().await;
-            let mut held: Vec<_> = self.held.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
-            // In one order, as all who take many rows.
-            held.sort_unstable();
-            if held.is_empty() {
-                continue;
-            }
-            let until = Instant::now() + self.spec.lease;
-            match self.spec.store.renew(&held, self.spec.lease).await {
-                Ok(ours) => {
-                    let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-                    held.iter_mut().filter(|(claim, _)| ours.contains(claim)).for_each(|(_, end)| *end = until);
-                }
-                Err(why) => {
-                    tracing::warn!(
-                        tenant = self.lane.tenant,
-                        sink = self.lane.sink,
-                        "leases cannot be prolonged: {why}"
-                    );
-                }
-            }
-        }
+        self.held.leave(&claims);
     }
 }
 

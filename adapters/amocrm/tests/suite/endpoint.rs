@@ -1,11 +1,8 @@
 //! What the account sends: webhooks as they are documented, and what is none.
-#![allow(clippy::unwrap_used)]
-
-mod bench;
 
 use std::path::Path;
 
-use bench::Bench;
+use crate::bench::Bench;
 use cordboard_amocrm::Amocrm;
 use cordboard_sdk::prelude::*;
 use cordboard_sdk::serde_json::{Value, json};

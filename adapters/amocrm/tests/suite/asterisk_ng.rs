@@ -1,5 +1,4 @@
 //! The old server's addresses, as its widgets and links ask at them.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use cordboard_amocrm::Amocrm;
 use cordboard_sdk::Person;

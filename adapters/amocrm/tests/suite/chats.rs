@@ -1,11 +1,8 @@
 //! WhatsApp in amoCRM's chats, both ways.
-#![allow(clippy::unwrap_used)]
-
-mod bench;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use bench::{Bench, KNOWN, finished, first, next, repeated};
+use crate::bench::{Bench, KNOWN, finished, first, next, repeated};
 use cordboard_amocrm::Amocrm;
 use cordboard_sdk::prelude::*;
 use cordboard_sdk::serde_json::{Value, json};

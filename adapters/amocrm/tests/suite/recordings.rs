@@ -1,5 +1,4 @@
 //! The documented exchanges, word for word: what the vendor's pages answer is understood, and what they ask for is sent.
-#![allow(clippy::unwrap_used)]
 
 use std::path::Path;
 

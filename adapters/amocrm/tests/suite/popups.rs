@@ -1,9 +1,6 @@
 //! Calls that ring, and who is who: popups and the directory.
-#![allow(clippy::unwrap_used)]
 
-mod bench;
-
-use bench::{Bench, KNOWN, START, STRANGER, desk, finished, first, missed, next, number, repeated};
+use crate::bench::{Bench, KNOWN, START, STRANGER, desk, finished, first, missed, next, number, repeated};
 use cordboard_amocrm::Amocrm;
 use cordboard_sdk::prelude::*;
 use cordboard_sdk::serde_json::json;

@@ -1,9 +1,6 @@
 //! Calls of known and unknown numbers: what stands in amoCRM, and that it stands there once.
-#![allow(clippy::unwrap_used)]
 
-mod bench;
-
-use bench::{Bench, KNOWN, START, STRANGER, desk, finished, first, missed, next, placed, recorded, repeated};
+use crate::bench::{Bench, KNOWN, START, STRANGER, desk, finished, first, missed, next, placed, recorded, repeated};
 use cordboard_sdk::prelude::*;
 use cordboard_sdk::serde_json::{Value, json};
 use cordboard_tests::amocrm::{ANNA, BORIS, Fault};

@@ -1,9 +1,6 @@
 //! Each call stands once, whatever comes in between: limits, tokens that end, answers that say little, time that is over.
-#![allow(clippy::unwrap_used)]
 
-mod bench;
-
-use bench::{Bench, KNOWN, START, STRANGER, Slow, finished, first, missed, placed, repeated};
+use crate::bench::{Bench, KNOWN, START, STRANGER, Slow, finished, first, missed, placed, repeated};
 use cordboard_amocrm::Amocrm;
 use cordboard_sdk::prelude::*;
 use cordboard_sdk::serde_json::json;

@@ -1,12 +1,9 @@
 //! What goes wrong: tokens, limits, an account that moves, servers that are down. Nothing doubled, nothing lost, and no
 //! login spent without need.
-#![allow(clippy::unwrap_used)]
-
-mod bench;
 
 use std::time::Duration;
 
-use bench::{Bench, KNOWN, STRANGER, finished, first, missed, repeated};
+use crate::bench::{Bench, KNOWN, STRANGER, finished, first, missed, repeated};
 use cordboard_amocrm::Amocrm;
 use cordboard_sdk::prelude::*;
 use cordboard_sdk::serde_json::{Value, json};

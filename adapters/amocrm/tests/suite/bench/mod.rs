@@ -1,6 +1,4 @@
 //! The adapter, natively, against the fake amoCRM over real HTTP; the hub's part is played by a few lines.
-#![allow(dead_code, reason = "each suite that shares this module uses a part of it")]
-#![allow(clippy::unwrap_used)]
 
 use std::cell::Cell;
 
