@@ -85,7 +85,8 @@ both! {
         let store = bench.open().await;
         store.commit(intake(vec![ringing("a")], &to("crm"))).await.unwrap();
         let held = store.claim(&lane(), 1, Duration::from_millis(600)).await.unwrap().pop().unwrap();
-        assert_eq!(store.renew(&[(held.delivery, held.claim)], LEASE).await.unwrap(), [(held.delivery, held.claim)]);
+        let claims = [(held.delivery, held.claim), (held.delivery, held.claim + 1), (held.delivery + 1, held.claim)];
+        assert_eq!(store.renew(&claims, LEASE).await.unwrap(), claims[..1], "each by its own claim");
         tokio::time::sleep(Duration::from_millis(700)).await;
         assert!(store.claim(&lane(), 1, LEASE).await.unwrap().is_empty());
         assert!(store.next_due(&lane()).await.unwrap().unwrap() > Instant::now());

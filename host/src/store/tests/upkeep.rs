@@ -79,6 +79,22 @@ both! {
         assert_eq!(store.jobs("acme", None).await.unwrap()[0].why.as_deref(), Some("no such account"));
     }
 
+    async fn a_job_that_is_started_beside_its_last_page_is_not_over(bench) {
+        let store = bench.open().await;
+        let routes = to("crm");
+        store.start_job("acme", "pbx", &job("repair")).await.unwrap();
+        let claimed = store.claim_job("acme", "pbx", LEASE).await.unwrap().unwrap();
+        let later = Job { parameters: r#"{"from":"2026-02-02"}"#.into(), ..job("repair") };
+        // The first is committed alone; what comes meanwhile is committed together.
+        let first = store.commit(intake(vec![ringing("a")], &routes));
+        let start = store.commit(Intake { jobs: vec![later.clone()], ..intake(vec![ringing("b")], &routes) });
+        let last = store.commit(Intake { page: Some(page(&claimed, None)), ..intake(vec![ringing("c")], &routes) });
+        let (first, start, _) = tokio::join!(first, start, last);
+        assert!(first.is_ok() && start.is_ok());
+        let again = store.claim_job("acme", "pbx", LEASE).await.unwrap();
+        assert_eq!(again.map(|claimed| claimed.job.parameters), Some(later.parameters), "what was asked for is read");
+    }
+
     async fn a_lost_page_does_not_fail_its_neighbours(bench) {
         let store = bench.open().await;
         let routes = to("crm");
