@@ -166,6 +166,8 @@ async fn a_wrong_access_key_pauses_the_lane_and_loses_nothing() {
     until("the alert", || alerts.asked().iter().any(|asked| asked.json()["kind"] == "paused")).await;
     let lanes = world.hub.get("/v1/lanes").await;
     assert!(lanes.to_string().contains("\"paused\""), "{lanes}");
+    let counted = (world.hub.metric("cordboard_lanes_paused").await, world.hub.metric("cordboard_lanes_waiting").await);
+    assert_eq!(counted, (Some(1.0), Some(0.0)));
     let due = world.hub.get("/v1/deliveries?state=due").await;
     assert_eq!(due["items"].as_array().unwrap().len(), 1, "no attempt is spent: {due}");
     rename(cordboard_tests::vtiger::HUB_KEY);
