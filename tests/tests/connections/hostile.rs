@@ -60,10 +60,10 @@ async fn garbage_and_events_of_strangers_change_nothing() {
         });
         pbx.babble(&noise.collect::<Vec<u8>>());
         pbx.babble(b"\r\n\r\nEvent: \r\n\r\nEvent\r\n\r\n:\r\n\r\nEvent: Newchannel\r\n\r\nResponse: \r\n\r\n");
-        for event in ["Hangup", "BridgeLeave", "DialEnd", "Cdr", "HangupRequest", "QueueCallerLeave", "UnParkedCall"] {
+        for event in ["Hangup", "BridgeLeave", "VarSet", "Cdr", "HangupRequest", "QueueCallerLeave", "UnParkedCall"] {
             let text = format!(
                 "Event: {event}\r\nChannel: PJSIP/x-{number}\r\nUniqueid: 9.{number}\r\nLinkedid: 9.{number}\r\n\
-                 DestUniqueid: 9.{number}\r\nParkeeUniqueid: 9.{number}\r\n\r\n"
+                 Variable: FROM_DID\r\nValue: 1\r\nParkeeUniqueid: 9.{number}\r\n\r\n"
             );
             pbx.babble(text.as_bytes());
         }
