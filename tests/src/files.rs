@@ -9,15 +9,10 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Response, Uri};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
-
-/// The certificate of the authority, in PEM.
-pub const AUTHORITY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/tls/ca.pem");
 
 /// What stands under a path.
 #[derive(Clone, Debug)]
@@ -46,12 +41,7 @@ pub struct Files {
 impl Files {
     /// Listens on a free port of the loopback interface.
     pub async fn start() -> std::io::Result<Self> {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let pem = include_bytes!("../fixtures/tls/server.pem");
-        let chain = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().expect("a certificate");
-        let key = PrivateKeyDer::from_pem_slice(include_bytes!("../fixtures/tls/server.key")).expect("a key");
-        let config = rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key);
-        let acceptor = TlsAcceptor::from(Arc::new(config.expect("a certificate and its key")));
+        let acceptor = crate::tls::acceptor();
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let (address, shelf) = (listener.local_addr()?, Arc::<Shelf>::default());
         let router = Router::new().fallback(answer).with_state(shelf.clone());

@@ -135,6 +135,10 @@ fn told(source: &Value) -> String {
             more += &format!(", {before}{value}");
         }
     }
+    let lost = &connection["lost"];
+    if connection["why"].is_null() && !lost.is_null() {
+        more += &format!(", lost before at {} because {}", text(&lost["at"]), text(&lost["why"]));
+    }
     let counted = ["connects", "received", "sent", "observations", "dropped", "uncommitted"];
     let counted = counted.map(|name| format!("{name} {}", connection[name]));
     let last = text(&connection["last_input"]);

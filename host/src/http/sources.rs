@@ -14,7 +14,7 @@ use super::problem::{Kind, Problem};
 use super::query::{Names, Query};
 use crate::intake::{self, ConnectionState, Entry};
 use crate::model::Instant;
-use crate::store::JobRow;
+use crate::store::{Job, JobRow, JobState, Progress};
 
 /// Bytes of a kind of job, and of a session's id.
 const WORD: usize = 255;
@@ -66,7 +66,6 @@ pub(super) async fn list(State(api): State<Arc<Api>>, Supervisor(caller): Superv
 
 /// What is read of a source, or was.
 #[derive(Serialize, utoipa::ToSchema)]
-#[allow(dead_code, reason = "names the shape for the documentation")]
 pub(super) struct JobView {
     /// The source.
     source: String,
@@ -77,11 +76,13 @@ pub(super) struct JobView {
     /// The session that it reads through.
     session: Option<String>,
     /// `running`, `done`, `failed`.
-    state: String,
+    #[schema(value_type = String)]
+    state: JobState,
     /// True while it waits for its session to be connected.
     held: bool,
     /// For each stage: `stage`, `rows` (what they are), `processed` (= `created` + `updated` + `errors`), `total`.
-    progress: Vec<serde_json::Value>,
+    #[schema(value_type = Vec<Object>)]
+    progress: Vec<Progress>,
     /// Why the last try of a page failed.
     why: Option<String>,
     /// When the next page is due, while it runs.
@@ -95,6 +96,14 @@ pub(super) struct JobView {
     updated_at: Instant,
 }
 
+impl From<JobRow> for JobView {
+    fn from(row: JobRow) -> Self {
+        let JobRow { source, job, state, progress, held, why, next_at, started_at, updated_at, .. } = row;
+        let Job { id, kind, session, .. } = job;
+        JobView { source, id, kind, session, state, held, progress, why, next_at, started_at, updated_at }
+    }
+}
+
 /// What is read of a source, and what was, latest first.
 #[utoipa::path(get, path = "/v1/sources/{source}/jobs", tag = "hub",
     params(("source" = String, Path, description = "The source")),
@@ -103,10 +112,11 @@ pub(super) async fn jobs(
     State(api): State<Arc<Api>>,
     Supervisor(caller): Supervisor,
     source: Names<1>,
-) -> Result<Json<Vec<JobRow>>, Problem> {
+) -> Result<Json<Vec<JobView>>, Problem> {
     let Names([source]) = source;
     readable(&api, &caller, &source)?;
-    Ok(Json(api.store.jobs(&caller.tenant.name, Some(&source)).await?))
+    let rows = api.store.jobs(&caller.tenant.name, Some(&source)).await?;
+    Ok(Json(rows.into_iter().map(JobView::from).collect()))
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -146,7 +156,7 @@ pub(super) async fn sync(
     let (tenant, who) = (&caller.tenant.name, &caller.name);
     tracing::info!(tenant, source, who, job = row.job.id, "reading was started by hand");
     let place = [(header::LOCATION, format!("/v1/sources/{source}/jobs"))];
-    Ok((StatusCode::ACCEPTED, place, Json(row)).into_response())
+    Ok((StatusCode::ACCEPTED, place, Json(JobView::from(row))).into_response())
 }
 
 /// A source that can be read.

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use cordboard_tests::files::{AUTHORITY, Files};
+use cordboard_tests::files::Files;
 use cordboard_tests::proxy::Proxy;
+use cordboard_tests::tls::AUTHORITY_FILE;
 use serde_json::{Value, json};
 
 use crate::world::{Wish, World};
@@ -14,7 +15,7 @@ async fn world(host: &str) -> World {
     let wish = Wish {
         allow: format!(", \"{host}\""),
         hub: "[media]\nsize = \"64KiB\"\n".to_owned(),
-        environment: vec![("SSL_CERT_FILE".to_owned(), AUTHORITY.to_owned())],
+        environment: vec![("SSL_CERT_FILE".to_owned(), AUTHORITY_FILE.to_owned())],
         ..Wish::sync()
     };
     World::start(wish, |_| {}).await
