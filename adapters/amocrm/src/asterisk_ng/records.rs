@@ -1,10 +1,10 @@
 //! `GET /records/{id}`: recordings by the id that a call had in the call detail records. Links of the old server stand
 //! in the CRM for good, also those with `records` twice in them.
 
-use cordboard_sdk::Host;
 use cordboard_sdk::abilities::{Answer, Sent, Sound};
 use cordboard_sdk::serde_json::json;
 use cordboard_sdk::vocabulary::{Failure, Incoming, Reply};
+use cordboard_sdk::{Host, KnownCall};
 use jiff::civil::DateTime;
 
 use super::not_allowed;
@@ -41,18 +41,26 @@ fn found(host: &dyn Host, records: &Records, id: &str, headers: Vec<(String, Vec
         return none().into();
     }
     let format = records.convert.then(|| "mp3".to_owned());
-    let sound = |source: String, call: String, recording| {
-        Sent::Sound(Sound { source, call, recording, began: None, format, headers, missing: none() })
+    let sound = |call: String, recording| {
+        let source = records.source.clone();
+        Sent::Sound(Sound { source, call, recording, began: None, format, headers, missing: none() }).into()
     };
-    match host.ledger().call_of(id) {
-        Ok(Some(known)) if !known.call.recordings.is_empty() => {
-            return sound(known.subject.source, known.subject.id, None).into();
-        }
-        Ok(_) => {}
-        Err(failure) => host.warn(format!("a call's recording: {}", failure.why())),
+    let known = host.ledger().call_of(id).unwrap_or_else(|failure| {
+        host.warn(format!("a call's recording: {}", failure.why()));
+        None
+    });
+    // Whoever knows an id of another source gets nothing by it.
+    let (own, other): (Option<KnownCall>, _) = match known {
+        Some(known) if known.subject.source != records.source => (None, true),
+        known => (known, false),
+    };
+    if let Some(known) = own.filter(|known| !known.call.recordings.is_empty()) {
+        return sound(known.subject.id, None);
     }
     match recorded(host, records, id) {
-        Ok(Some(path)) => sound(records.source.clone(), id.to_owned(), Some(path)).into(),
+        Ok(Some(path)) => sound(id.to_owned(), Some(path)),
+        // The other source's call stood before this one's, if there are two of one id.
+        Ok(None) if other => sound(id.to_owned(), None),
         Ok(None) => none().into(),
         Err(failure) => {
             host.warn(format!("a recording in the call detail records: {}", failure.why()));

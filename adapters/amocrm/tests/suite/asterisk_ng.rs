@@ -257,11 +257,12 @@ fn every_refusal_of_the_panel_has_its_number() {
     }
     for (method, params, number) in [
         ("fly", json!({}), 404),
-        ("set_hold", json!({}), 404),
         ("ping", json!({ "x": 1 }), 410),
         ("originate", json!({}), 400),
         ("originate", json!({ "phone": "anna" }), 400),
         ("set_mute", json!({ "is_mute": "yes" }), 400),
+        ("set_hold", json!({}), 400),
+        ("set_hold", json!({ "is_hold": 1 }), 400),
     ] {
         assert_eq!(code(rpc(504_141, method, &params)), number, "{method}");
     }
@@ -384,9 +385,12 @@ fn only_who_talks_is_in_conversation() {
 #[test]
 fn a_call_is_moved_muted_and_ended() {
     let outside = office(json!({ "redirect_context": "from-widget" }));
-    for (method, params) in
-        [("redirect", json!({ "phone": "102" })), ("hangup", json!({})), ("set_mute", json!({ "is_mute": true }))]
-    {
+    for (method, params) in [
+        ("redirect", json!({ "phone": "102" })),
+        ("hangup", json!({})),
+        ("set_mute", json!({ "is_mute": true })),
+        ("set_hold", json!({ "is_hold": true })),
+    ] {
         assert_eq!(result(&outside, method, &params)["exception_name"], "KeyError", "{method} without a call");
     }
     outside.office().call("1.1", talk());
@@ -417,6 +421,21 @@ fn a_call_is_moved_muted_and_ended() {
 }
 
 #[test]
+fn a_call_is_held_where_the_pbx_can_and_else_it_is_said() {
+    let outside = office(json!({}));
+    outside.office().call("1.1", talk());
+    for on in [true, false] {
+        assert_eq!(result(&outside, "set_hold", &json!({ "is_hold": on })), Value::Null);
+        let command = outside.office().commands().pop().unwrap();
+        let arguments: Value = serde_json::from_str(&command.arguments).unwrap();
+        assert_eq!((&*command.name, arguments), ("call.hold", json!({ "call": "1.1", "on": on, "extension": "101" })));
+    }
+    outside.office().will(Err(Failure::rejected("unsupported", "only the telephone itself can")));
+    let refused = result(&outside, "set_hold", &json!({ "is_hold": true }));
+    assert_eq!(refused, json!({ "exception_name": "ValueError", "message": "only the telephone itself can" }));
+}
+
+#[test]
 fn contacts_are_the_agents_and_those_one_talked_with() {
     let outside = office(json!({}));
     let names = |params: Value| {
@@ -432,6 +451,14 @@ fn contacts_are_the_agents_and_those_one_talked_with() {
     outside.office().person("+79990001122", contact());
     let last = result(&outside, "get_last_contacts", &json!({ "max_results": 10 }));
     assert_eq!(last, json!([{ "uuid": "7001", "name": "Irina", "phone": "+79990001122" }]));
+}
+
+/// The recording that the hub is told to send.
+fn answered_with(outside: &Outside, path: &str) -> Sound {
+    match ask(outside, request("GET", path, "")).sent {
+        Sent::Sound(sound) => sound,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
@@ -472,6 +499,18 @@ fn recordings_are_found_in_the_ledger_and_before_it() {
     outside.expect_query("cdr", linked, &["1763700000.2"]).answer(&columns, &[]);
     outside.expect_query("cdr", own, &["1763700000.2"]).answer(&columns, &[]);
     assert_eq!(sound("/records/1763700000.2"), None);
+    let none = |id: &str| {
+        outside.expect_query("cdr", linked, &[id]).answer(&columns, &[]);
+        outside.expect_query("cdr", own, &[id]).answer(&columns, &[]);
+    };
+    // Another PBX of the tenant has recordings that are nobody's business here.
+    let elsewhere = || Call { recordings: vec![Recording { id: "/m/b.wav".into(), ..recording() }], ..talk() };
+    outside.office().call_at("branch", "1763700000.3", elsewhere());
+    none("1763700000.3");
+    let here = answered_with(&outside, "/records/1763700000.3");
+    assert_eq!((&*here.source, &*here.call, here.recording), ("pbx", "1763700000.3", None), "only of this source");
+    let file = answered_with(&outside, "/records/1763700000.42");
+    assert_eq!((&*file.source, &*file.call), ("pbx", "1763700000.42"));
     assert_eq!(ask(&outside, request("POST", "/records/1.1", "")).response().unwrap().status, 405);
     let closed = office(json!({ "records": { "unsigned": false } }));
     assert_eq!(ask(&closed, request("GET", "/records/1763700000.42", "")).response().unwrap().status, 404);
