@@ -23,6 +23,8 @@ pub struct File {
     pub media_type: &'static str,
     /// The bytes.
     pub bytes: Vec<u8>,
+    /// Where the answer leads to instead.
+    pub location: Option<String>,
 }
 
 #[derive(Default)]
@@ -54,7 +56,16 @@ impl Files {
 
     /// Puts a file under a path.
     pub fn put(&self, path: &str, status: u16, media_type: &'static str, bytes: impl Into<Vec<u8>>) {
-        let file = File { status, media_type, bytes: bytes.into() };
+        self.shelve(path, File { status, media_type, bytes: bytes.into(), location: None });
+    }
+
+    /// Has a path lead elsewhere.
+    pub fn lead(&self, path: &str, to: &str) {
+        let location = Some(to.to_owned());
+        self.shelve(path, File { status: 302, media_type: "text/plain", bytes: vec![], location });
+    }
+
+    fn shelve(&self, path: &str, file: File) {
         self.shelf.files.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), file);
     }
 
@@ -85,8 +96,12 @@ async fn answer(State(shelf): State<Arc<Shelf>>, uri: Uri) -> Response<Body> {
     let path = uri.path().to_owned();
     let file = shelf.files.lock().unwrap_or_else(PoisonError::into_inner).get(&path).cloned();
     shelf.asked.lock().unwrap_or_else(PoisonError::into_inner).push(path);
-    let file = file.unwrap_or(File { status: 404, media_type: "text/plain", bytes: b"gone".to_vec() });
-    let answer = Response::builder().status(file.status).header("content-type", file.media_type);
+    let gone = File { status: 404, media_type: "text/plain", bytes: b"gone".to_vec(), location: None };
+    let file = file.unwrap_or(gone);
+    let mut answer = Response::builder().status(file.status).header("content-type", file.media_type);
+    if let Some(location) = &file.location {
+        answer = answer.header("location", location);
+    }
     answer.body(Body::from(file.bytes)).expect("an answer")
 }
 
