@@ -77,6 +77,11 @@ async fn a_timeline_for_any_spelling_of_the_number() {
         }
         assert_eq!(page["items"][0]["customer"]["number"]["e164"], "+34600111222");
     }
+    let (_, first) = hub.get("/v1/people/600111222/timeline?limit=3", &eva()).await;
+    let next = first["next"].as_str().unwrap();
+    let (_, second) = hub.get(&format!("/v1/people/600111222/timeline?limit=3&after={next}"), &eva()).await;
+    assert_eq!((ids(&first), ids(&second)), (vec!["missed", "message", "outbound"], vec!["inbound"]));
+    assert_eq!(second["next"], Value::Null);
     let (_, page) = hub.get("/v1/people/600999888/timeline", &eva()).await;
     assert_eq!((ids(&page), &page["items"][0]["customer"]["name"]), (vec!["other"], &json!("as it came")));
     let (_, page) = hub.get("/v1/people/600000000/timeline", &eva()).await;
