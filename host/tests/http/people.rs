@@ -1,6 +1,7 @@
 //! People by their number, the communications log, and where a dialplan sends a caller.
 
 use cordboard::model::call::{CallPhase, Direction};
+use cordboard::model::message::MessageStatus;
 use cordboard::model::{Agent, Call, Contact, Instant, Item, Message, Numbering, Observation, Party, Phone, Trust};
 use cordboard::store::Intake;
 use reqwest::{Method, StatusCode};
@@ -49,6 +50,7 @@ async fn said(hub: &Fixture) {
         serde_json::from_value(json!({ "ids": [{ "scheme": "phone", "value": "+34600111222" }] })).unwrap();
     let message =
         Message { direction: Some(Direction::Inbound), sender: Some(sender), sent_at: at(30), ..Message::default() };
+    let message = Message { status: Some(MessageStatus::Read), ..message };
     commit(hub, "message", Item::Message(message)).await;
     let numbers = vec![Phone::raw("+34600111222")];
     let contact = Contact { name: Some("Inés Ortega".to_owned()), numbers, ..Contact::default() };
@@ -103,6 +105,7 @@ async fn the_inbox_is_narrowed_and_paged() {
     assert_eq!(list("direction=outbound").await, "outbound");
     assert_eq!(list("agent=1001").await, "other inbound");
     assert_eq!(list("outcome=no-answer").await, "missed outbound");
+    assert_eq!(list("outcome=read").await, "message");
     assert_eq!(list("number=600.99.98.88").await, "other");
     assert_eq!(list("number=600111222&type=call&direction=inbound").await, "missed inbound");
     assert_eq!(list("source=pbx&agent=1002").await, "outbound");
