@@ -48,9 +48,13 @@ async fn said(hub: &Fixture) {
     }
     let sender: cordboard::model::Correspondent =
         serde_json::from_value(json!({ "ids": [{ "scheme": "phone", "value": "+34600111222" }] })).unwrap();
-    let message =
-        Message { direction: Some(Direction::Inbound), sender: Some(sender), sent_at: at(30), ..Message::default() };
-    let message = Message { status: Some(MessageStatus::Read), ..message };
+    let message = Message {
+        direction: Some(Direction::Inbound),
+        sender: Some(sender),
+        sent_at: at(30),
+        status: Some(MessageStatus::Read),
+        ..Message::default()
+    };
     commit(hub, "message", Item::Message(message)).await;
     let numbers = vec![Phone::raw("+34600111222")];
     let contact = Contact { name: Some("Inés Ortega".to_owned()), numbers, ..Contact::default() };
