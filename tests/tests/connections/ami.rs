@@ -120,7 +120,8 @@ async fn a_link_that_is_half_open_is_found_out_by_asking() {
     hub.until("it is given up", || async { crate::world::connection(&hub).await["connects"].as_u64() > Some(1) }).await;
     pbx.thaw();
     pbx.logged_in(2).await;
-    stands(&hub, "connected").await;
+    let shown = stands(&hub, "connected").await;
+    assert!(shown["lost"]["why"].as_str().is_some_and(|why| why.contains("no answer to a ping")), "{shown}");
 }
 
 /// Columns that an Asterisk writes, as far as they are read.
