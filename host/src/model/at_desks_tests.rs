@@ -245,5 +245,8 @@ fn a_telephone_has_a_call_while_it_rings_or_somebody_talks_there() {
     assert_eq!(has(&Call { transfers: further, ..taken_up }), [false, false, true]);
     let told = Call { agent: agent("1003"), ..call(Answered, &[]) };
     assert_eq!(has(&told), [false, false, true], "a source that tells of no telephones");
+    let elsewhere = Call { agent: agent("1003"), ..call(Ringing, &[rang("1001", 0)]) };
+    assert_eq!(has(&elsewhere), [true, false, true], "whoever placed it, where nothing else tells of them");
     assert_eq!(has(&Call { agent: agent("1003"), ..taken }), [false, true, false]);
+    assert_eq!(has(&Call { agent: agent("1003"), ..rings }), [true, true, false], "whose telephone rings no more");
 }

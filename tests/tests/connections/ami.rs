@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use cordboard_tests::ami::{FakeAmi, Recording, VERSIONS};
+use cordboard_tests::ami::{FakeAmi, Recording, SECRET, VERSIONS};
+use cordboard_tests::database::Database;
 use cordboard_tests::hub::Hub;
 use serde_json::{Value, json};
+use sqlx::{Connection, Executor, PgConnection};
 
-use crate::pbx::{hub, logged_in, setup, tenant};
-use crate::world::stands;
+use crate::pbx::{call, hub, id, logged_in, setup, talks, tenant};
+use crate::world::{reaches, stands};
 
 /// Recordings of each version, without the one that cannot be played.
 const RECORDINGS: usize = 75;
@@ -118,5 +120,65 @@ async fn a_link_that_is_half_open_is_found_out_by_asking() {
     hub.until("it is given up", || async { crate::world::connection(&hub).await["connects"].as_u64() > Some(1) }).await;
     pbx.thaw();
     pbx.logged_in(2).await;
-    stands(&hub, "connected").await;
+    let shown = stands(&hub, "connected").await;
+    assert!(shown["lost"]["why"].as_str().is_some_and(|why| why.contains("no answer to a ping")), "{shown}");
+}
+
+/// Columns that an Asterisk writes, as far as they are read.
+const CDR: &str = "create table cdr (calldate timestamp, clid text, src text, dst text, channel text, dstchannel text, \
+                   lastapp text, duration int, billsec int, disposition text, uniqueid text, linkedid text, did text, \
+                   recordingfile text)";
+
+#[tokio::test]
+async fn what_ended_while_nobody_listened_is_filled_in_from_the_detail_records() {
+    let Some(database) = Database::create().await else { return };
+    let mut records = PgConnection::connect(&database.url()).await.unwrap();
+    records.execute(CDR).await.unwrap();
+    let pbx = FakeAmi::start("asterisk-22").await;
+    let text = tenant(&[("pbx".to_owned(), pbx.port())]);
+    let text = text.replace("keepalive = 5", "keepalive = 5, cdr = true");
+    let text = text.replace("backoff =", "databases = { cdr = { env = \"CDR_URL\" } }\nbackoff =");
+    let mut setup = setup(text, SECRET);
+    setup.environment.push(("CDR_URL".to_owned(), database.url()));
+    let hub = Hub::start(setup).await;
+    pbx.listed(1).await;
+    let recording = Recording::load("asterisk-22", "a_inbound_answered");
+    let id = id(&recording);
+    talks(&pbx, &recording);
+    reaches(&hub, &id, "answered").await;
+
+    pbx.down();
+    let lost = jiff::Timestamp::now().as_second();
+    let times = [jiff::Timestamp::from_second(lost - 20).unwrap(), jiff::Timestamp::from_second(lost + 1).unwrap()];
+    let [began, ended] = times;
+    // The call itself, and another one whose id is the same as a number.
+    let other = format!("{id}0");
+    for (id, file) in [(id.as_str(), "in-1.wav"), (other.as_str(), "in-2.wav")] {
+        let row = "insert into cdr values ($1::text::timestamp, '', '447700900123', '1001', 'PJSIP/trunk-00000000', \
+                   'PJSIP/1001-00000001', 'Dial', 21, 19, 'ANSWERED', $2, $2, '442079460101', $3)";
+        let began = began.strftime("%Y-%m-%d %H:%M:%S").to_string();
+        sqlx::query(row).bind(began).bind(id).bind(file).execute(&mut records).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    pbx.restart().await;
+    let read = || async {
+        let jobs = hub.get("/v1/sources/pbx/jobs").await;
+        jobs[0]["state"] == "done"
+    };
+    hub.until("the missed time is read", read).await;
+    for (id, file) in [(id.as_str(), "in-1.wav"), (other.as_str(), "in-2.wav")] {
+        let found = call(&hub, id).await;
+        assert_eq!(found["phase"], "ended", "{found}");
+        let at: jiff::Timestamp = found["ended_at"].as_str().unwrap_or_default().parse().unwrap();
+        assert_eq!(at, ended, "{found}");
+        assert_eq!(
+            (&found["outcome"], &found["agent"]["extension"], &found["recordings"][0]["id"]),
+            (&json!("answered"), &json!("1001"), &json!(file)),
+            "{found}"
+        );
+        let attributes = found["attributes"].as_array().unwrap();
+        assert!(attributes.contains(&json!(["repaired", "true"])), "{found}");
+    }
+    let calls = hub.get("/v1/calls").await;
+    assert_eq!(calls["items"].as_array().map(Vec::len), Some(2), "{calls}");
 }

@@ -44,8 +44,8 @@ impl Talk {
 
 /// The value of an attribute of a call.
 fn attribute(call: &Value, name: &str) -> Value {
-    let all = call["attributes"].as_array().into_iter().flatten();
-    all.filter(|one| one[0] == name).map(|one| one[1].clone()).next().unwrap_or_default()
+    let mut all = call["attributes"].as_array().into_iter().flatten();
+    all.find(|one| one[0] == name).map(|one| one[1].clone()).unwrap_or_default()
 }
 
 #[tokio::test]
