@@ -1,5 +1,6 @@
 //! The whole way to amoCRM: a PBX posts, the hub keeps, the account is played with its limits and its tokens.
 
+mod chats;
 mod world;
 
 use std::time::Duration;

@@ -53,6 +53,10 @@ async fn fault_09_nothing_but_an_extension_is_ever_dialled() {
     let hub = "[limits]\nrequests_per_second = 3\n";
     let world = Plan { hub: hub.into(), routing: "otherwise = \"601\"".into(), ..Plan::default() }.start().await;
     world.crm.faults().down(Fault::Page(500));
+    // What the start has asked counts too.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let (_, first, _) = world.redirecting("?phone=447700900001&x=%0d%0a").await;
+    assert_eq!(dialled(&first).as_deref(), Some("601"), "where callers go on any doubt, and nothing besides");
     for _ in 0..12 {
         let (status, text, _) = world.redirecting("?phone=447700900001&x=%0d%0a").await;
         assert_eq!(status.as_u16(), 200);
