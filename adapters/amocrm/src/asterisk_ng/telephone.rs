@@ -1,4 +1,4 @@
-//! What people do with their telephones: place, move, mute, hold and end calls. A failure comes back in the PBX's words.
+//! What people do with their telephones: place, move, mute, hold, end calls. A failure comes back in the PBX's words.
 
 use cordboard_sdk::Host;
 use cordboard_sdk::serde_json::{Value, json};
