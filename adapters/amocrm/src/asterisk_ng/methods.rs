@@ -53,9 +53,9 @@ pub fn carry_out(asked: &Asked<'_>, method: &str) -> Outcome {
         "originate_by_contact" => asked.originate_by_contact(),
         "redirect" => asked.redirect(),
         "hangup" => asked.hang_up(),
-        "set_mute" => asked.switch("is_mute", Telephone::mute),
+        "set_mute" => asked.switch("is_mute", "call.mute"),
         // Whether the PBX can is the source's to say.
-        "set_hold" => asked.switch("is_hold", Telephone::hold),
+        "set_hold" => asked.switch("is_hold", "call.hold"),
         "get_contacts" => Ok(asked.contacts()),
         "get_last_contacts" => asked.last_contacts(),
         _ => return asked.status(),
@@ -67,9 +67,6 @@ pub fn carry_out(asked: &Asked<'_>, method: &str) -> Outcome {
         Err(Trouble::Outside(failure)) => raised(&failure),
     }
 }
-
-/// What a telephone is asked: which call, on or off, by which click.
-type Switch = fn(&Telephone<'_>, &str, bool, &str) -> Result<(), Failure>;
 
 /// Why a method was not carried out.
 enum Trouble {
@@ -176,13 +173,13 @@ impl Asked<'_> {
     }
 
     /// Switches something of the own call on or off.
-    fn switch(&self, parameter: &str, switch: Switch) -> Result<Value, Trouble> {
+    fn switch(&self, parameter: &str, command: &str) -> Result<Value, Trouble> {
         let wrong = || Trouble::Wrong(format!("`{parameter}` is neither true nor false"));
         let on = self.params.get(parameter).and_then(Value::as_bool).ok_or_else(wrong)?;
         let own = self.own()?;
         let known = state::conversation(self.host, &own)?;
         let known = known.ok_or(Trouble::Nothing("there is no call at this telephone"))?;
-        switch(&Telephone { host: self.host, extension: &own }, &known.subject.id, on, &self.click)?;
+        Telephone { host: self.host, extension: &own }.switch(command, &known.subject.id, on, &self.click)?;
         Ok(Value::Null)
     }
 

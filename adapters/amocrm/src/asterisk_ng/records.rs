@@ -41,7 +41,7 @@ fn found(host: &dyn Host, records: &Records, id: &str, headers: Vec<(String, Vec
         return none().into();
     }
     let format = records.convert.then(|| "mp3".to_owned());
-    let sound = |call: String, recording| {
+    let sound = |call: String, recording: Option<String>| -> Answer {
         let source = records.source.clone();
         Sent::Sound(Sound { source, call, recording, began: None, format, headers, missing: none() }).into()
     };

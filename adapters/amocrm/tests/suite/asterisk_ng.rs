@@ -504,8 +504,8 @@ fn recordings_are_found_in_the_ledger_and_before_it() {
         outside.expect_query("cdr", own, &[id]).answer(&columns, &[]);
     };
     // Another PBX of the tenant has recordings that are nobody's business here.
-    let elsewhere = || Call { recordings: vec![Recording { id: "/m/b.wav".into(), ..recording() }], ..talk() };
-    outside.office().call_at("branch", "1763700000.3", elsewhere());
+    let elsewhere = Call { recordings: vec![Recording { id: "/m/b.wav".into(), ..recording() }], ..talk() };
+    outside.office().call_at("branch", "1763700000.3", elsewhere);
     none("1763700000.3");
     let here = answered_with(&outside, "/records/1763700000.3");
     assert_eq!((&*here.source, &*here.call, here.recording), ("pbx", "1763700000.3", None), "only of this source");

@@ -15,7 +15,7 @@ const SCOPE: &str = "344a5002-f8ca-454d-af3d-396180102ac7_52e591f7-c98f-4255-849
 /// Exchanges that the adapter never has, and why.
 const NEVER: [(&str, &str); 10] = [
     ("chats-02-disconnect", "the account itself disconnects the channel when the integration is switched off"),
-    ("chats-04-link-chat-to-contact", "amoCRM ties a chat to a contact by the number in the client's profile"),
+    ("chats-04-link-chat-to-contact", "whose chat it is amoCRM finds by the number in the client's profile"),
     ("chats-12-typing", "who types is not carried"),
     ("chats-13-react", "reactions are not carried"),
     ("contacts-03-add", "the fake alone is asked so: the adapter writes numbers, see contacts-04"),
