@@ -320,6 +320,8 @@ impl<'a> Reader<'a> {
             }
         }
         self.draft.set("responsible", known);
+        // It logged the calls of its agents, and those that nobody took.
+        self.draft.set("users_only", true);
         self.corrector();
     }
 

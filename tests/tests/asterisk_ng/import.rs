@@ -140,6 +140,7 @@ fn acceptance_24_every_key_of_the_old_server() {
         "service_code = \"asteriskng\"",
         "default_user = \"anna@example.com\"",
         "responsible = [\"by_entity\", \"last_active\", \"default\"]",
+        "users_only = true",
         "login = \"admin\"",
         "redirect_context = \"from-internal\"",
         "convert = false",
