@@ -1,6 +1,8 @@
 //! What is learnt of an account with the grant: its users, its pipelines, its chat. Every call is a fresh instance;
 //! without this each would have to ask for it again.
 
+use std::collections::BTreeSet;
+
 use cordboard_sdk::crm;
 use cordboard_sdk::serde_json::Value;
 use cordboard_sdk::vocabulary::{Agent, Failure, Instant};
@@ -10,6 +12,9 @@ use serde::{Deserialize, Serialize};
 use crate::api::{Api, embedded};
 use crate::refusal::Fault;
 use crate::settings::{self, Settings, Unknown};
+
+/// Users who are told of by name in one sentence.
+const NAMED: usize = 10;
 
 /// An account, and where it is.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -173,6 +178,17 @@ impl Account {
         let Some(users) = &self.users else { return number };
         let email = text.trim().to_lowercase();
         users.iter().find(|one| Some(one.id) == number || one.email == email).map(|one| one.id)
+    }
+
+    /// Whom the hub's table names that are nobody here; their calls would be nobody's.
+    pub fn strangers(&self, agents: &[Agent]) -> Option<String> {
+        self.users.as_ref()?;
+        let named = agents.iter().filter_map(|agent| agent.user.as_deref());
+        let unknown: BTreeSet<&str> =
+            named.filter(|user| self.resolve(&settings::User::Text((*user).to_owned())).is_none()).collect();
+        let list = unknown.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+        let count = unknown.len();
+        (count > 0).then(|| format!("{count} of the agents' users are no active users of the account: {list}"))
     }
 
     /// The user of an agent: by the hub's table, else by the settings.

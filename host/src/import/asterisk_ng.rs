@@ -320,6 +320,8 @@ impl<'a> Reader<'a> {
             }
         }
         self.draft.set("responsible", known);
+        // It logged the calls of its agents, and those that nobody took.
+        self.draft.set("users_only", true);
         self.corrector();
     }
 
@@ -409,6 +411,10 @@ impl<'a> Reader<'a> {
         }
         let root = self.media_root();
         self.draft.set("media_root", root);
+        self.draft.step(
+            "when the hub has taken over, set `unsigned_before` under `[sinks.crm.settings.asterisk_ng.records]` to that \
+             moment: recordings of later calls then play by signed links alone",
+        );
     }
 
     fn routing(&mut self) {

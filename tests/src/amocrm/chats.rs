@@ -228,7 +228,7 @@ impl World {
             return Some("sender and receiver have an id and a name");
         }
         let own = &payload["sender"]["ref_id"];
-        let known = *own == BOT || self.users.iter().any(|user| user["amojo_id"] == *own);
+        let known = *own == BOT || own.is_string() && self.users.iter().any(|user| user["amojo_id"] == *own);
         (payload["receiver"].is_object() && !known).then_some("The sender is neither a user nor the channel's bot")
     }
 

@@ -126,6 +126,25 @@ async fn acceptance_19_internal() {
     assert!(written.is_empty(), "neither a call nor a popup: {written:?}");
 }
 
+/// Neither side is an agent's: a telephone of the house that is nobody's in the account.
+#[tokio::test(flavor = "multi_thread")]
+async fn acceptance_19_a_telephone_that_is_no_agents() {
+    let world = Plan { settings: "users_only = true\n".into(), ..Plan::default() }.start().await;
+    world.crm.world().contact("Irina", &format!("+{CLIENT}"), BORIS);
+    let call = recording("a_inbound_answered");
+    let nobodys = id(&call);
+    Told::changed(&world.pbx, &call, |event| event.replace("PJSIP/1001", "PJSIP/1009").replace(": 1001", ": 1009"))
+        .end();
+    world.reaches(&nobodys, "ended").await;
+    world.settled().await;
+    assert_eq!(world.call(&nobodys).await["agent"]["extension"], "1009");
+    assert!(world.delivery(&nobodys).await["reason"].as_str().unwrap_or_default().contains("1009"));
+    assert_eq!((world.crm.world().seen(&nobodys), world.crm.world().popups.len()), (0, 0));
+    let own = told(&world, &call, 1).await;
+    world.settled().await;
+    logged(&world, &own);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn acceptance_20_click_to_call_by_a_local_channel() {
     let world = Plan::default().start().await;

@@ -140,6 +140,7 @@ fn acceptance_24_every_key_of_the_old_server() {
         "service_code = \"asteriskng\"",
         "default_user = \"anna@example.com\"",
         "responsible = [\"by_entity\", \"last_active\", \"default\"]",
+        "users_only = true",
         "login = \"admin\"",
         "redirect_context = \"from-internal\"",
         "convert = false",
@@ -171,6 +172,7 @@ fn acceptance_24_every_key_of_the_old_server() {
         assert!(told.contains(key), "{key} is not told:\n{told}");
     }
     assert!(told.contains("look-behind") && told.contains("stop the old server"), "{told}");
+    assert!(told.contains("unsigned_before"), "{told}");
     passes(&hub);
     use std::os::unix::fs::PermissionsExt;
     let mode = std::fs::metadata(hub.folder().join("secrets/old/refresh_token")).unwrap().permissions().mode();

@@ -203,7 +203,15 @@ async fn a_recording_of_a_call_that_the_hub_saw() {
     assert_eq!(open(&signed.replace("expires=", "expires=1")).await.0, 403, "what was changed");
     let file = world.hub.folder().join("tenants/acme.toml");
     let text = std::fs::read_to_string(&file).unwrap();
-    std::fs::write(&file, text.replace("convert = false\n", "convert = false\nunsigned = false\n")).unwrap();
-    world.until("unsigned links are closed", || async { open(&old).await.0 == 404 }).await;
-    assert_eq!(open(signed).await, (200, length), "and the hub's own play on");
+    // Calls before that moment play, and later ones do not.
+    for (more, closed) in [
+        ("unsigned_before = \"2020-01-01T00:00:00Z\"", true),
+        ("unsigned_before = \"2099-01-01T00:00:00Z\"", false),
+        ("unsigned = false", true),
+    ] {
+        std::fs::write(&file, text.replace("convert = false\n", &format!("convert = false\n{more}\n"))).unwrap();
+        let expected = if closed { 404 } else { 200 };
+        world.until(more, || async { open(&old).await.0 == expected }).await;
+        assert_eq!(open(signed).await, (200, length), "{more}: and the hub's own play on");
+    }
 }

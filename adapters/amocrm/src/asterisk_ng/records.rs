@@ -5,6 +5,7 @@ use cordboard_sdk::abilities::{Answer, Sent, Sound};
 use cordboard_sdk::serde_json::json;
 use cordboard_sdk::vocabulary::{Failure, Incoming, Reply};
 use cordboard_sdk::{Host, KnownCall};
+use jiff::Timestamp;
 use jiff::civil::DateTime;
 
 use super::not_allowed;
@@ -37,7 +38,7 @@ pub fn attachment(host: &dyn Host, settings: &AsteriskNg, id: &str) -> Answer {
 }
 
 fn found(host: &dyn Host, records: &Records, id: &str, headers: Vec<(String, Vec<u8>)>) -> Answer {
-    if !records.unsigned || !is_id(id) {
+    if !is_id(id) || !needs_no_signature(records, id) {
         return none().into();
     }
     let format = records.convert.then(|| "mp3".to_owned());
@@ -81,6 +82,16 @@ fn is_plain(c: char) -> bool {
 /// `1763700000.42`, also with the system's name before it: `pbx1-1763700000.42`. Ids of the hub's own calls too.
 fn is_id(id: &str) -> bool {
     id.len() <= LONGEST && id.contains(|c: char| c.is_ascii_digit()) && !id.starts_with('.') && id.chars().all(is_plain)
+}
+
+/// Whether the recording of a call with this id may be heard by whoever knows the id. An id that does not say when it
+/// was given is of no old call.
+fn needs_no_signature(records: &Records, id: &str) -> bool {
+    let Some(end) = &records.unsigned_before else { return records.unsigned };
+    let second: Option<i64> =
+        id.rsplit('-').next().and_then(|own| own.split_once('.')).and_then(|(second, _)| second.parse().ok());
+    let (Some(second), Ok(end)) = (second, end.parse::<Timestamp>()) else { return false };
+    records.unsigned && second < end.as_second()
 }
 
 /// The path that the PBX gave the recording of a call that was over before the hub knew the PBX. Ids are compared as
@@ -130,6 +141,30 @@ mod tests {
         }
         for odd in ["", ".", "..", "../x", "a/b", "1' or '1'='1", "%2e%2e", "abc", "1\n2", &"1".repeat(151)] {
             assert!(!is_id(odd), "{odd:?}");
+        }
+    }
+
+    #[test]
+    fn unsigned_links_are_for_calls_of_before() {
+        let records = |unsigned: bool, end: Option<&str>| Records {
+            unsigned,
+            unsigned_before: end.map(str::to_owned),
+            ..Records::default()
+        };
+        // Which is the second 1763712000.
+        let moment = records(true, Some("2025-11-21T08:00:00Z"));
+        for (id, open) in [
+            ("1763711999.42", true),
+            ("1763712000.42", false),
+            ("pbx1-1763711999.7", true),
+            ("pbx-2-1763712000.7", false),
+            ("cordboard-00ff12", false),
+        ] {
+            assert_eq!(needs_no_signature(&moment, id), open, "{id}");
+            assert!(needs_no_signature(&records(true, None), id), "{id}");
+            assert!(!needs_no_signature(&records(false, None), id), "{id}");
+            assert!(!needs_no_signature(&records(false, Some("2099-01-01T00:00:00Z")), id), "{id}");
+            assert!(!needs_no_signature(&records(true, Some("soon")), id), "{id}");
         }
     }
 

@@ -111,6 +111,14 @@ impl<'a, 'h> Chats<'a, 'h> {
                 memo.fields.wrote("content", &rendering.content());
             }
         }
+        // By what it was sent may become known only after it was found by its words, and is surer.
+        let sure = message::written_there(message).filter(|known| memo.theirs && id.as_deref() != Some(*known));
+        if sure.is_some()
+            && let Some(there) = self.there(&line, scope, &rendering)?
+            && Some(there.id.as_str()) == sure
+        {
+            (id, memo.status) = (Some(there.id), None);
+        }
         match &id {
             None => {
                 id = match line.message(scope, "new_message", &rendering.payload()) {

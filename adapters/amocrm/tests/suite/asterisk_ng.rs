@@ -1,10 +1,14 @@
 //! The old server's addresses, as its widgets and links ask at them.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cordboard_amocrm::Amocrm;
 use cordboard_sdk::Person;
 use cordboard_sdk::prelude::*;
 use cordboard_sdk::serde_json::{self, Value, json};
 use cordboard_sdk::testing::Outside;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
 
 const NOON: u64 = 1_795_262_400_000;
 const KEY: &str = "a-widget-key";
@@ -267,6 +271,53 @@ fn every_refusal_of_the_panel_has_its_number() {
         assert_eq!(code(rpc(504_141, method, &params)), number, "{method}");
     }
     assert!(outside.office().commands().is_empty());
+}
+
+/// A widget of one's own proves who asks by amoCRM's token: neither the id nor the e-mail of the page counts.
+#[test]
+fn who_asks_can_be_made_to_prove_it() {
+    let mut all = settings(json!({ "disposable_token": true }));
+    all["client_secret"] = json!("secret-of-it");
+    let outside = Outside::new().settings(all);
+    outside.office().agent("101", "Anna Smirnova", "504141");
+    outside.office().agent("102", "Boris", "boris@example.com");
+    let account = json!({ "id": 42, "users": [{ "id": 504_142, "email": "boris@example.com" }] });
+    let grant = json!({ "access": "a", "refresh": null, "account": account.to_string() });
+    outside.set_grant(Some(Grant { token: grant.to_string(), ..Grant::default() }));
+    let token = |id: &str, user: u64, account: u64| {
+        let now = NOON / 1000;
+        let claims = json!({ "jti": id, "nbf": now, "exp": now + 1800, "account_id": account, "user_id": user });
+        let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let signed = format!("{}.{}", part(json!({ "alg": "HS256" })), part(claims));
+        let mut mac = Hmac::<Sha256>::new_from_slice(b"secret-of-it").unwrap();
+        mac.update(signed.as_bytes());
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+    };
+    let said = |user: u64, token: Option<String>| {
+        let mut request = rpc(user, "originate", &json!({ "phone": "103" }));
+        request.headers.extend(token.map(|token| ("x-auth-token".to_owned(), token.into_bytes())));
+        serde_json::from_str::<Value>(&text(&ask(&outside, request))).unwrap()
+    };
+    let refused = json!({ "headers": { "status_code": 401, "detail": "Invalid token." } });
+    for (user, token) in [
+        (504_141, None),
+        (504_141, Some("a.b.c".to_owned())),
+        (504_141, Some(token("j0", 504_142, 42))),
+        (504_141, Some(token("j0", 504_141, 43))),
+    ] {
+        assert_eq!(said(user, token.clone()), refused, "{user} {token:?}");
+    }
+    assert!(outside.office().commands().is_empty());
+    for id in ["j1", "j1", "j2"] {
+        assert_eq!(said(504_141, Some(token(id, 504_141, 42)))["headers"]["status_code"], 200);
+    }
+    let commands = outside.office().commands();
+    assert_eq!(commands[0].id, commands[1].id, "a token that comes again is the same click");
+    assert_ne!(commands[0].id, commands[2].id);
+    // The page says that it is Anna's e-mail; the account knows whose it is.
+    assert_eq!(said(504_142, Some(token("j3", 504_142, 42)))["headers"]["status_code"], 200);
+    let command = outside.office().commands().pop().unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&command.arguments).unwrap()["from"], "102");
 }
 
 #[test]

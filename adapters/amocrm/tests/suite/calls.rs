@@ -314,6 +314,34 @@ fn an_extension_that_is_no_user_is_shown_as_it_is() {
     assert_eq!(bench.note("b")["created_by"], BORIS);
 }
 
+/// Telephones of the house that are nobody's in the account: the old server knew nothing of their calls.
+#[test]
+fn calls_of_telephones_that_are_no_users_can_be_left_out() {
+    let stranger = || Some(Agent::extension("999"));
+    let calls = || {
+        [
+            Call { agent: stranger(), ..finished(KNOWN) },
+            Call { caller: Some(Party { agent: stranger(), ..Party::default() }), agent: stranger(), ..placed(KNOWN) },
+            Call { desks: vec![desk("999", START)], ..missed(STRANGER) },
+        ]
+    };
+    let bench = Bench::with(json!({"users_only": true}));
+    for call in calls() {
+        assert!(bench.skipped(&first("a", call)).contains("999"));
+    }
+    assert!(bench.crm.faults().log().is_empty(), "nothing is asked for them");
+    let group = Call { desks: vec![desk("999", START), desk("101", START)], ..missed(KNOWN) };
+    for (id, call) in [("b", finished(KNOWN)), ("c", placed(KNOWN)), ("d", group), ("e", missed(KNOWN))] {
+        bench.one(&first(id, call));
+        assert_eq!(bench.crm.world().seen(id), 1, "{id}");
+    }
+    let bench = Bench::with(json!({}));
+    for (id, call) in ["a", "b", "c"].into_iter().zip(calls()) {
+        bench.one(&first(id, call));
+        assert_eq!(bench.crm.world().seen(id), 1, "{id}: unless it is set otherwise");
+    }
+}
+
 #[test]
 fn a_recording_that_comes_late_is_put_into_the_note() {
     let bench = Bench::with(json!({}));

@@ -163,6 +163,29 @@ fn an_answer_is_known_by_its_command() {
     assert_eq!(messages(&bench).len(), 4);
 }
 
+/// The server tells of a message before the hub knows by which command it was sent.
+#[test]
+fn an_answer_that_was_taken_for_another_is_put_right() {
+    let bench = bench();
+    bench.one(&first("main:A1", came("?")));
+    let hooks = [0; 2].map(|_| bench.crm.world().write(CHAT, "да"));
+    let ids: Vec<String> =
+        messages(&bench)[1..].iter().map(|one| one["message"]["id"].as_str().unwrap().to_owned()).collect();
+    for (n, told) in hooks.iter().enumerate() {
+        let change = first(&format!("main:C{n}"), went("да", MessageStatus::Sent));
+        let receipt = bench.one(&change);
+        let command = hook(&bench, told).commands[0].id.clone();
+        let attributes = vec![("command".to_owned(), format!("crm:{command}"))];
+        let known = Message { attributes, ..went("да", MessageStatus::Read) };
+        let receipt = bench.one(&next(change, &receipt, known));
+        assert_eq!(receipt.external_id.as_ref(), Some(&ids[n]));
+    }
+    let world = bench.crm.world();
+    let read: Vec<&String> =
+        world.chats[CHAT].statuses.iter().filter(|(_, told)| *told == 2).map(|(id, _)| id).collect();
+    assert_eq!(read, [&ids[0], &ids[1]], "each is said to be read");
+}
+
 /// Of two accounts each answers its own conversations.
 #[test]
 fn the_conversation_says_by_which_account_it_is_answered() {

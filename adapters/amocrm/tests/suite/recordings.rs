@@ -82,6 +82,13 @@ fn an_account_is_learnt() {
     assert!(grant.attributes.contains(&("account".to_owned(), "1231414".to_owned())), "{:?}", grant.attributes);
     assert!(grant.attributes.contains(&("chat".to_owned(), "f3c6340d-410e-4ad1-9f7e-c5e663599909".to_owned())));
     assert_eq!(Amocrm::check(&outside).unwrap(), Vec::<String>::new());
+    // A name of the hub's own table that is nobody's here is said: its calls would be nobody's.
+    outside.office().agent("101", "Anna", "Example1@mail.com");
+    assert_eq!(Amocrm::check(&outside).unwrap(), Vec::<String>::new());
+    outside.office().agent("102", "Boris", "boris@mail.com");
+    outside.office().agent("103", "Boris", "boris@mail.com");
+    let said = Amocrm::check(&outside).unwrap();
+    assert!(said.len() == 1 && said[0].starts_with("1 of the agents' users") && said[0].contains("boris@mail.com"));
 }
 
 #[test]
