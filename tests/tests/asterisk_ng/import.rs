@@ -198,7 +198,7 @@ fn acceptance_24_each_key_is_carried_over_or_told() {
     let hub = folder();
     let rows = [
         ("anna@example.com: 101", "anna@example.com: 707", File("extensions = [\"707\"]")),
-        ("anna@example.com: 101", "vera@example.com: 101", File("users = { crm = \"vera@example.com\" }")),
+        ("boris@example.com: \"102\"", "vera@example.com: 102", File("users = { crm = \"vera@example.com\" }")),
         ("responsible_agent: anna", "responsible_agent: boris", File("default_user = \"boris@example.com\"")),
         (
             "        responsible_agent: anna",

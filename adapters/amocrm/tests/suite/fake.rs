@@ -227,6 +227,10 @@ fn what_does_not_fit_is_refused_by_its_place() {
     let contacts = "/api/v4/contacts".to_owned();
     let lead = || json!({"pipeline_id": 31_001, "_embedded": {"contacts": [contact()]}});
     let complex = "/api/v4/leads/complex".to_owned();
+    let kept = || {
+        let world = bench.crm.world();
+        (world.notes.len(), world.cards.len())
+    };
     for (path, good, at, wrong, named) in [
         (&calls, call(), "/phone", Value::Null, "phone"),
         (&calls, call(), "/phone", json!(7), "phone"),
@@ -257,12 +261,12 @@ fn what_does_not_fit_is_refused_by_its_place() {
     ] {
         let mut spoilt = good.clone();
         *spoilt.pointer_mut(at).unwrap_or_else(|| panic!("{path}{at}")) = wrong;
-        let before = (bench.crm.world().notes.len(), bench.crm.world().cards.len());
+        let before = kept();
         let (status, said) = rest(&bench, "POST", path, &json!([spoilt]));
         let error = &said["validation-errors"][0]["errors"][0];
         assert_eq!((status, &error["path"]), (400, &json!(named)), "{path}{at}: {said}");
         assert_eq!(said["title"], "Bad Request");
-        assert_eq!((bench.crm.world().notes.len(), bench.crm.world().cards.len()), before, "nothing of it is done");
+        assert_eq!(kept(), before, "nothing of it is done");
         if at != "/note_type" {
             let (status, said) = rest(&bench, "POST", path, &json!([good]));
             // Two equal ones do not wait.
