@@ -8,7 +8,7 @@ use crate::asking::Waiting;
 use crate::book::Planned;
 use crate::message::{Message, integer};
 use crate::outgoing::{Outgoing, action_id};
-use crate::session::Work;
+use crate::session::{Work, timer};
 use crate::settings::CALL_VARIABLE;
 use crate::{telephone, text};
 
@@ -16,6 +16,8 @@ use crate::{telephone, text};
 const NUMBER: usize = 40;
 /// Variables that a command may set.
 const VARIABLES: usize = 50;
+/// How long a telephone may take to hold, or to talk on. Milliseconds.
+const HOLDING: u64 = 3_000;
 /// Bytes of what Asterisk says.
 const WORDS: usize = 300;
 
@@ -38,8 +40,14 @@ enum What {
     Originate { call: String },
     /// A call is moved, and will be told as moved when Asterisk takes it on.
     Move { call: String, kind: &'static str, by: Option<String>, to: String },
+    /// An agent's own telephone is hung up, and the call told who did it when Asterisk has.
+    HangUp { call: String, channel: String },
     /// A telephone is muted or heard again, and the call told so when Asterisk has done it.
     Mute { call: String, extension: Option<String>, on: bool },
+    /// A telephone is asked to hold, or to talk on.
+    Hold { channel: String, on: bool },
+    /// It was asked, and has until then to do it.
+    Holds { channel: String, on: bool, until: u64 },
     /// Whether a telephone could take a call, by the value of a function.
     State,
     /// Anything that is over with the answer.
@@ -111,21 +119,18 @@ impl Work {
                 let OfCall { call } = arguments(&command.arguments)?;
                 let ends = self.ends(&call, agent.as_deref())?;
                 // Whoever hangs up puts the own telephone down: the dialplan goes on as after any other call.
-                let channel = ends.agent.filter(|_| agent.is_some()).unwrap_or(ends.main);
-                self.ask(command.id, What::Plain, "Hangup", |action| {
-                    action.with("Channel", &channel).with("Cause", "16")
-                })
+                let own = ends.agent.filter(|_| agent.is_some());
+                let what = match &own {
+                    Some(channel) => What::HangUp { call, channel: channel.clone() },
+                    None => What::Plain,
+                };
+                let channel = own.unwrap_or(ends.main);
+                self.ask(command.id, what, "Hangup", |action| action.with("Channel", &channel).with("Cause", "16"))
             }
             "call.mute" => {
                 let Switch { call, on, extension } = arguments(&command.arguments)?;
                 let extension = extension.or(agent);
-                let ends = self.ends(&call, extension.as_deref())?;
-                let channel = ends.agent.ok_or_else(|| {
-                    Failure::rejected(
-                        "not-on-call",
-                        format!("none of the telephones on the call `{call}` is that extension's"),
-                    )
-                })?;
+                let channel = self.telephone(&call, extension.as_deref())?;
                 let what = What::Mute { call, extension, on };
                 self.ask(command.id, what, "MuteAudio", |action| {
                     let state = if on { "on" } else { "off" };
@@ -138,10 +143,10 @@ impl Work {
                 let function = telephone::function(&channel).ok_or_else(|| self.no_device())?;
                 self.ask(command.id, What::State, "Getvar", |action| action.with("Variable", &function))
             }
-            "call.hold" => Err(Failure::rejected(
-                "unsupported",
-                "Asterisk has no action that puts a call on hold: only the telephone itself can; park it with a transfer instead",
-            )),
+            "call.hold" => {
+                let Switch { call, on, extension } = arguments(&command.arguments)?;
+                self.hold(command.id, &call, extension.or(agent).as_deref(), on)
+            }
             other => Err(Failure::rejected("unknown-command", format!("`{other}` is no command of this source"))),
         }
     }
@@ -150,6 +155,61 @@ impl Work {
         self.book
             .ends(call, extension)
             .ok_or_else(|| Failure::rejected("no-such-call", format!("the call `{call}` is not under way at this PBX")))
+    }
+
+    /// The channel of an extension's telephone on a call.
+    fn telephone(&self, call: &str, extension: Option<&str>) -> Result<String, Failure> {
+        self.ends(call, extension)?.agent.ok_or_else(|| {
+            Failure::rejected("not-on-call", format!("none of the telephones on the call `{call}` is that extension's"))
+        })
+    }
+
+    /// Asterisk holds nothing by itself. It can ask the telephone to, in the dialogue of its call, and tells when it does.
+    fn hold(&mut self, command: String, call: &str, extension: Option<&str>, on: bool) -> Result<(), Failure> {
+        let channel = self.telephone(call, extension)?;
+        if !channel.starts_with("PJSIP/") {
+            let why = "Asterisk has no action that puts a call on hold: only the telephone itself can, and only on a \
+                       PJSIP channel can it be asked to";
+            return Err(Failure::rejected("unsupported", why));
+        }
+        match self.book.holds(&channel) {
+            None => {
+                let why = format!("the telephone on the call `{call}` has not answered: it has nothing to hold");
+                Err(Failure::rejected("not-answered", why))
+            }
+            Some(holds) if holds == on => {
+                self.tell(command, Ok(CommandOutcome::Done(done("it is so already"))));
+                Ok(())
+            }
+            Some(_) => {
+                let event = if on { "Event=hold" } else { "Event=talk" };
+                let what = What::Hold { channel: channel.clone(), on };
+                self.ask(command, what, "PJSIPNotify", |action| {
+                    action.with("Channel", &channel).with("Variable", event)
+                })
+            }
+        }
+    }
+
+    /// Which telephones have done what they were asked, and which have let their time go by.
+    pub(crate) fn settle_holds(&mut self) {
+        let now = self.now();
+        let mut settled = Vec::new();
+        for (id, waiting) in &self.waiting {
+            let Waiting::Command(Asked { what: What::Holds { channel, on, until }, .. }) = waiting else { continue };
+            let result = match self.book.holds(channel) {
+                Some(holds) if holds == *on => Ok(CommandOutcome::Done(done("the telephone has done it"))),
+                Some(_) if now < *until => continue,
+                Some(_) => Err("the telephone was asked, and does not do it: it may not know what it is asked"),
+                None => Err("the telephone was hung up before it did it"),
+            };
+            settled.push((*id, result.map_err(|why| Failure::rejected("not-done", why))));
+        }
+        for (id, result) in settled {
+            if let Some(Waiting::Command(Asked { command: Some(command), .. })) = self.waiting.remove(&id) {
+                self.tell(command, result);
+            }
+        }
     }
 
     fn originate(&mut self, host: &dyn Host, command: String, asked: Originate) -> Result<(), Failure> {
@@ -288,6 +348,17 @@ impl Work {
                 self.tell(command, Ok(CommandOutcome::Done(done(words))));
                 self.report();
             }
+            What::HangUp { call, channel } => {
+                self.book.command_hung_up(&call, &channel);
+                self.tell(command, Ok(CommandOutcome::Done(done(words))));
+                self.report();
+            }
+            What::Hold { channel, on } => {
+                let until = self.now() + HOLDING;
+                let what = What::Holds { channel, on, until };
+                self.wait(id, Waiting::Command(Asked { command: Some(command), what }));
+                self.set_timer(timer::HOLDS, HOLDING);
+            }
             What::State => {
                 // The words of a refusal are no state: then nobody knows.
                 let said = text::short(message.get(if good { "Value" } else { "Message" }), WORDS);
@@ -296,7 +367,7 @@ impl Work {
                 let result = state.map(told).ok_or_else(|| self.no_device());
                 self.tell(command, result);
             }
-            What::Plain => self.tell(command, Ok(CommandOutcome::Done(done(words)))),
+            What::Plain | What::Holds { .. } => self.tell(command, Ok(CommandOutcome::Done(done(words)))),
         }
     }
 

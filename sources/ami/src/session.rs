@@ -26,6 +26,8 @@ pub(crate) mod timer {
     pub const CALLS: u32 = 3;
     /// Calls that nobody confirms are given up.
     pub const UNHEARD: u32 = 4;
+    /// A telephone that was asked to hold has let its time go by.
+    pub const HOLDS: u32 = 5;
 }
 
 /// How long a login may take. Asterisk lets a wrong password wait for a second. Milliseconds.
@@ -140,6 +142,7 @@ impl Work {
                 Input::Other(_) => {}
             }
         }
+        self.settle_holds();
         self.report();
         let evicted = self.book.take_evicted();
         if evicted > 0 {

@@ -37,4 +37,10 @@ impl Book {
         };
         Some(Ends { main: name(main), agent: agent.map(name), other: name(other), talking: call.answered })
     }
+
+    /// Whether the telephone at this channel holds; absent when nobody talks there.
+    pub fn holds(&self, name: &str) -> Option<bool> {
+        let channel = &self.channels[self.find_name(name.as_bytes())?];
+        (channel.state == UP).then_some(channel.holds)
+    }
 }

@@ -4,6 +4,7 @@ use super::Book;
 use super::call::Part;
 use super::channel::{Side, UP};
 use super::leg::{Ending, Leg};
+use crate::device::Device;
 use crate::message::Chan;
 use crate::settings::Place;
 use crate::text;
@@ -73,12 +74,14 @@ impl Book {
         let (Some(kept), Some(left)) = (self.find(who).or_else(|| self.find(first)), self.find(second)) else { return };
         let (call, other) = (self.channels[kept].call, self.channels[left].call);
         let by = self.label(first);
-        let target_index = self.find(target);
+        let unnamed = target.name.is_empty() && call == other;
+        let target_index = if unnamed { self.consulted(call) } else { self.find(target) };
         let replaced = self.find(first).map_or(Side::Callee, |index| self.channels[index].side);
         let mut to = match target_index {
             Some(index) if self.channels[index].is_party() => self.label(target),
-            // The consulted telephone stands behind a Local channel: its extension is in the name.
-            _ => self.plan.extension_of(target.name),
+            // The consulted telephone stands behind a Local channel: its number is in the name.
+            Some(index) => self.behind(&self.channels[index].name),
+            None => self.behind(target.name),
         };
         let mut answered = crate::message::state(target.state) == Some(UP)
             || target_index.is_some_and(|index| self.channels[index].state == UP);
@@ -92,11 +95,42 @@ impl Book {
         self.moved(call, Move { kind: "attended", at, by, to, answered: Some(answered) });
         if call != other {
             self.merge_rest(other, call, left, replaced, at);
+        } else if let Some(local) = target_index {
+            self.stands_in(call, local, replaced);
         }
         if answered && last.is_some() {
             self.calls[call].last_party = last;
         }
         self.touch(call);
+    }
+
+    /// Behind whom the one stands who was asked before an attended transfer inside of one call: the latest Local channel.
+    fn consulted(&self, call: usize) -> Option<usize> {
+        let local = |index: &usize| self.channels[*index].pair.is_some() && !self.channels[*index].gone;
+        self.calls[call].channels.iter().copied().rfind(local)
+    }
+
+    /// Whoever was asked before an attended transfer, behind this Local channel, is on this side from now on.
+    fn stands_in(&mut self, call: usize, local: usize, side: Side) {
+        let first = &self.channels[local].uid;
+        let seconds: Vec<usize> = self.calls[call]
+            .channels
+            .iter()
+            .copied()
+            .filter(|index| self.channels[*index].first_half.as_ref() == Some(first))
+            .collect();
+        for leg in &mut self.calls[call].legs {
+            let asked = leg.channel == local || leg.from.is_some_and(|from| seconds.contains(&from));
+            if let Some(channel) = self.channels.get_mut(leg.channel).filter(|channel| asked && channel.call == call) {
+                channel.side = side;
+                leg.side = side;
+            }
+        }
+    }
+
+    /// The number for which a Local channel was made.
+    fn behind(&self, name: &[u8]) -> Option<String> {
+        self.plan.extension_of(name).or_else(|| text::dialled(Device::of(name).endpoint))
     }
 
     /// All of a call but one channel goes over to another call.

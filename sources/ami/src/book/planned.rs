@@ -84,6 +84,17 @@ impl Book {
         self.touch(call);
     }
 
+    /// Whoever stands at this channel has hung up by a command, which no event tells.
+    pub fn command_hung_up(&mut self, id: &str, name: &str) {
+        let Some(call) = self.by_id.get(id.as_bytes()).copied() else { return };
+        let named = |index: &usize| *self.channels[*index].name == *name.as_bytes();
+        let Some(index) = self.calls[call].channels.iter().copied().find(named) else { return };
+        if !self.goes_on_without(call, index) {
+            self.calls[call].hung_up.get_or_insert((self.channels[index].side, true));
+            self.touch(call);
+        }
+    }
+
     /// A new part of a call begins because a command moved it.
     pub fn command_moved(&mut self, id: &str, kind: &'static str, by: Option<String>, to: String, at: u64) {
         let Some(call) = self.by_id.get(id.as_bytes()).copied() else { return };

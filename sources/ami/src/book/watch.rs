@@ -31,6 +31,8 @@ impl Book {
             RINGING => self.rings(call, index, at),
             UP if is_root && !self.calls[call].placed => self.calls[call].up = true,
             UP if !self.modern => self.picks_up(call, index, at),
+            // It was not the caller: the dialplan says that it is busy, or that there is no way.
+            BUSY if is_root && !self.calls[call].answered => self.calls[call].hung_up = None,
             _ => return,
         }
         self.touch(call);
@@ -72,7 +74,7 @@ impl Book {
         // told that it is dialled.
         let placed = self.calls[call].placed && state != UP;
         let refused = self.calls[call].leg(index).map_or(placed, |leg| leg.answered.is_none() && !leg.taken);
-        if refused {
+        if refused || self.goes_on_without(call, index) {
             return;
         }
         if !matches!(self.calls[call].hung_up, Some((_, true))) {
@@ -87,6 +89,21 @@ impl Book {
                 self.calls[theirs].hung_up.get_or_insert((side, false));
             }
         }
+    }
+
+    /// Whether a call goes on when this telephone is put down: it has parked the call, or another one on its side talks on
+    /// elsewhere.
+    pub(super) fn goes_on_without(&self, call: usize, index: usize) -> bool {
+        let (state, who) = (&self.calls[call], &self.channels[index]);
+        let parked = state.moves.last().is_some_and(|last| {
+            last.kind == "park" && last.answered.is_none() && last.by.is_some() && last.by.as_deref() == who.extension()
+        });
+        let talks_on = |other: &usize| {
+            let one = &self.channels[*other];
+            let here = one.bridge.is_some() && one.bridge == who.bridge;
+            *other != index && !one.gone && one.is_party() && one.side == who.side && one.state == UP && !here
+        };
+        parked || state.channels.iter().any(talks_on)
     }
 
     pub(super) fn hangup(&mut self, chan: &Chan<'_>, cause: &[u8], at: u64) {

@@ -195,7 +195,7 @@ fn what_cannot_be_is_refused_in_words() {
     let mut hub = talking();
     let before = hub.sent.len();
     let cases: [(&str, Value, &str); 16] = [
-        ("call.hold", json!({ "call": CALL, "on": true }), "no action that puts a call on hold"),
+        ("call.hold", json!({ "call": CALL, "on": true, "extension": "1009" }), "none of the telephones"),
         ("call.fly", json!({}), "`call.fly` is no command"),
         ("call.hangup", json!({ "call": "7.7" }), "`7.7` is not under way"),
         ("call.hangup", json!({}), "missing field `call`"),
@@ -252,6 +252,76 @@ fn whose_telephone_is_muted_stands_in_the_call() {
     assert_eq!(hub.call(CALL)["attributes"]["muted"], "none", "what was refused was not done");
 }
 
+/// 1001 is asked to hold, or to talk on; Asterisk has passed that on.
+fn asked_to_hold(hub: &mut Hub, on: bool) -> String {
+    let command = hub.command("call.hold", json!({ "call": CALL, "on": on }));
+    let asked = ["Action", "Channel", "Variable"].map(|name| sent(hub, name));
+    let event = if on { "Event=hold" } else { "Event=talk" };
+    assert_eq!(asked, [Some("PJSIPNotify"), Some(phone().name.as_str()), Some(event)]);
+    hub.answer("PJSIPNotify", "Message: NOTIFY sent");
+    assert_eq!(hub.answered(&command), None, "it was asked, and has not done it yet");
+    command
+}
+
+#[test]
+fn a_telephone_is_on_hold_when_asterisk_says_so() {
+    let mut hub = talking();
+    for (on, event) in [(true, "Hold"), (false, "Unhold")] {
+        let command = asked_to_hold(&mut hub, on);
+        hub.wait(500);
+        hub.event(event, &[("", &phone())], "");
+        assert!(matches!(hub.answered(&command), Some(Ok(CommandOutcome::Done(_)))), "{:?}", hub.answers);
+        assert_eq!(hub.call(CALL)["attributes"]["on-hold"], on.to_string());
+        let before = hub.sent.len();
+        let again = hub.command("call.hold", json!({ "call": CALL, "on": on }));
+        assert!(matches!(hub.answered(&again), Some(Ok(CommandOutcome::Done(_)))));
+        assert_eq!(hub.sent.len(), before, "it is so already");
+    }
+}
+
+#[test]
+fn a_telephone_that_does_not_hold_when_it_is_asked() {
+    let mut hub = talking();
+    let command = asked_to_hold(&mut hub, true);
+    hub.wait(2_900);
+    assert_eq!(hub.answered(&command), None);
+    hub.wait(200);
+    assert!(rejected(&hub, &command).contains("does not do it"));
+    assert!(hub.call(CALL)["attributes"]["on-hold"].is_null());
+
+    let command = asked_to_hold(&mut hub, true);
+    hub.hangs_up(&phone());
+    hub.hangup(&phone(), 16);
+    assert!(rejected(&hub, &command).contains("was hung up"));
+
+    let mut hub = talking();
+    let command = asked_to_hold(&mut hub, true);
+    hub.input(Input::Closed("reset".to_owned()));
+    assert!(matches!(hub.answered(&command), Some(Ok(CommandOutcome::Unknown(_)))));
+
+    let mut hub = talking();
+    let command = hub.command("call.hold", json!({ "call": CALL, "on": true }));
+    hub.respond("PJSIPNotify", "Error", "Message: Permission denied");
+    assert_eq!(rejected(&hub, &command), "Permission denied");
+}
+
+#[test]
+fn a_telephone_that_rings_or_is_no_pjsip_channel_cannot_be_asked_to_hold() {
+    let mut hub = Hub::ready(settings());
+    let (caller, phone) = (caller(), phone());
+    hub.new_channel(&caller);
+    hub.dial(&caller, &phone);
+    hub.rings(&phone);
+    let command = hub.command("call.hold", json!({ "call": CALL, "on": true, "extension": "1001" }));
+    assert!(rejected(&hub, &command).contains("has not answered"));
+
+    let mut hub = Hub::ready(settings());
+    let older = Line { name: "SIP/1001-00000001".to_owned(), ..phone };
+    hub.talk(&caller, &older);
+    let command = hub.command("call.hold", json!({ "call": CALL, "on": true }));
+    assert!(rejected(&hub, &command).contains("only on a PJSIP channel"));
+}
+
 #[test]
 fn an_agent_hangs_the_own_telephone_up() {
     let mut hub = talking();
@@ -262,6 +332,10 @@ fn an_agent_hangs_the_own_telephone_up() {
         arguments: json!({ "call": CALL }).to_string(),
     }));
     assert_eq!(sent(&hub, "Channel"), Some(phone().name.as_str()));
+    hub.answer("Hangup", "Message: Channel Hungup");
+    hub.hangup(&phone(), 16);
+    hub.hangup(&caller(), 16);
+    assert_eq!(hub.call(CALL)["hangup_by"], "callee", "no event says who it was");
 }
 
 /// What Asterisk is asked of an extension's telephone, by these settings.
