@@ -78,6 +78,20 @@ async fn no_more_logins_than_the_provider_takes_whatever_restarts() {
 }
 
 #[tokio::test]
+async fn a_login_that_is_refused_counts_too_whatever_restarts() {
+    let mut world = World::start(Wish::sync(), |server| server.lock(true)).await;
+    for round in 0..3 {
+        let (status, refused) = world.command(&format!("list-{round}"), "session.list", json!({})).await;
+        let why = refused["detail"].as_str().unwrap_or_default();
+        assert!(status >= 400 && why.contains("Credenciales inválidas"), "{refused}");
+        world.hub.kill();
+        world.hub.launch();
+        world.hub.ready().await;
+    }
+    assert_eq!(world.server.logins(), 1, "the next one waits");
+}
+
+#[tokio::test]
 async fn the_webhook_is_registered_once() {
     let world = World::start(Wish::sync(), |_| {}).await;
     world.server.world().hooks.clear();
