@@ -199,6 +199,27 @@ fn texts_stay_as_they_were_written() {
 }
 
 #[test]
+fn what_is_of_another_type_is_turned_into_a_text_or_said() {
+    let mut data = text("");
+    (data["content"], data["messageId"], data["fromMe"]) = (12345.into(), 678.into(), "false".into());
+    let seen_of = |data: &Value| seen("message.received", data.clone());
+    let number = seen_of(&data);
+    let (observation, message) = message(&number);
+    assert_eq!((observation.id.as_str(), message.text.as_deref()), ("nueva_sesion_wa:678", Some("12345")));
+    assert_eq!(
+        (message.direction, attribute(&message.attributes, "inbox-hub-anomalies")),
+        (Some(Direction::Inbound), None)
+    );
+    for none in [json!(true), json!(["hola"])] {
+        data["content"] = none;
+        let seen = seen_of(&data);
+        let (_, message) = crate::support::message(&seen);
+        assert_eq!(message.text, None);
+        assert_eq!(attribute(&message.attributes, "inbox-hub-anomalies"), Some("text-is-none"));
+    }
+}
+
+#[test]
 fn half_a_surrogate_pair_costs_one_character() {
     let body = event("message.received", text("HERE")).to_string().replace("HERE", "x\\ud83dy");
     let accepted = receive(&outside(json!({})), signed(body)).unwrap();
