@@ -30,6 +30,9 @@ async fn a_code_goes_to_supervisors_and_is_on_no_disk() {
     assert_eq!((status, &shown["result"]["code"]), (200, &json!("data:image/png;base64,iVBORw0KGgo=")), "{shown}");
     let (_, again) = world.command("code-1", "session.code", json!({ "session": SESSION })).await;
     assert_eq!(again["result"], json!(null), "it is not kept: {again}");
+    let request = world.hub.http.post(world.hub.url("/v1/commands")).bearer_auth(world.hub.token("agent", "ana"));
+    let asked = request.json(&json!({ "name": "session.code", "arguments": {} })).send().await.unwrap();
+    assert_eq!(asked.status(), 403, "an agent is given none by hand either");
     // The next thing that either is told shows that no code came in between.
     world.server.says("34600111222@s.whatsapp.net", "hola").await;
     loop {

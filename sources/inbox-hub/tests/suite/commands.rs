@@ -145,6 +145,14 @@ fn before_it_is_sent_again_the_chat_is_looked_through() {
     outside.expect("GET", path).answer_json(200, chat(json!([])));
     assert!(matches!(perform(&outside, "message.send", soon), Ok(CommandOutcome::Unknown(_))));
 
+    // Some servers have the chat in the path.
+    let other = crate::support::outside(json!({"messages_path": "path"}));
+    other
+        .expect("GET", "/api/messages/nueva_sesion_wa/34612345678%40s.whatsapp.net?page=1&limit=100")
+        .answer_json(200, chat(json!([row("M1", true, "¡Hola!", BASE - 119_000)])));
+    perform(&other, "message.send", again.clone()).unwrap();
+    assert_eq!(other.asked().len(), 1);
+
     // The chat cannot be read: nothing is sent.
     outside.expect("GET", path).answer(502, "<html>");
     assert!(matches!(perform(&outside, "message.send", again), Err(Failure::Retryable(_))));

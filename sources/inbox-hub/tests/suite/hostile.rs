@@ -54,6 +54,17 @@ fn nothing_unsigned_is_looked_at() {
 }
 
 #[test]
+fn the_first_header_that_is_there_must_be_right() {
+    let body = event("message.received", text("hola")).to_string();
+    let (good, wrong) = (sign(SECRET, body.as_bytes()), sign("another", body.as_bytes()));
+    let old = post(&[("X-Signature", &good)], body.clone());
+    unauthenticated(receive(&outside(json!({})), old.clone()));
+    let both = outside(json!({"signature": {"headers": ["X-Webhook-Signature", "X-Signature"]}}));
+    receive(&both, old).expect("an old sender's header");
+    unauthenticated(receive(&both, post(&[("X-Webhook-Signature", &wrong), ("X-Signature", &good)], body)));
+}
+
+#[test]
 fn secrets_change_one_at_a_time() {
     let outside = outside(json!({"secret": ["new secret", SECRET]}));
     let body = event("message.received", text("hola")).to_string();
