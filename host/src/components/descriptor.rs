@@ -84,10 +84,11 @@ pub(super) fn check(said: &Descriptor) -> Result<Schemas, String> {
     }
     let settings =
         jsonschema::validator_for(&said.settings_schema).map_err(|error| format!("settings-schema: {error}"))?;
+    let jobs = jobs(&said.settings_schema)?;
     for host in &said.hosts {
         check_host(host, &said.settings_schema)?;
     }
-    Ok(Schemas { settings, jobs: jobs(&said.settings_schema)? })
+    Ok(Schemas { settings, jobs })
 }
 
 /// What jobs may be given: `x-jobs` of the settings' schema has a schema for each kind.
