@@ -78,6 +78,8 @@ pub(super) struct JobView {
     id: String,
     /// `sync`, `repair`, …: the component's word.
     kind: String,
+    /// What it was given, as JSON, by whoever began it.
+    parameters: String,
     /// The session that it reads through.
     session: Option<String>,
     /// `running`, `done`, `failed`.
