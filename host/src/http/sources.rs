@@ -77,6 +77,8 @@ pub(super) struct JobView {
     id: String,
     /// `sync`, `repair`, …: the component's word.
     kind: String,
+    /// What it was given, as JSON, by whoever began it.
+    parameters: String,
     /// The session that it reads through.
     session: Option<String>,
     /// `running`, `done`, `failed`.
@@ -137,8 +139,8 @@ pub(super) struct Asked {
 ///
 /// A job of this kind that runs already is answered with that one, which goes on at once if it was resting; where each
 /// session has its own, all of them go on, and the first is the answer. A body gives the job parameters; such a job is
-/// one of its own, and the same once more while it runs is the same job. How far it is: `GET
-/// /v1/sources/{source}/jobs`, and `job.progress` on the live feed.
+/// one of its own, and the same once more while it runs is the same job. How far it is:
+/// `GET /v1/sources/{source}/jobs`, and `job.progress` on the live feed.
 #[utoipa::path(post, path = "/v1/sources/{source}/sync", tag = "hub",
     params(("source" = String, Path, description = "The source"), Asked),
     request_body(content = Option<Object>, content_type = "application/json", description = "What the job is given, by \

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cordboard_tests::web::Web;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::world::{Wish, World};
 
@@ -71,7 +71,7 @@ async fn by_hand_it_can_be_told_since_when_and_of_which_chat() {
         jobs.into_iter().find(|job| job["id"] == "repair").unwrap_or_default()
     };
     world.hub.until("the first round", || async { world.server.faults().count("/chats") == 1 }).await;
-    let given = |parameters| {
+    let given = |parameters: Value| {
         let world = &world;
         async move {
             let (status, job) = world.read_given("?kind=repair", &parameters).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cordboard_tests::inbox_hub::SESSION;
+use cordboard_tests::inbox_hub::{API_KEY, PASSWORD, SESSION};
 use serde_json::json;
 
 use crate::world::{SECRET, Wish, World};
@@ -93,6 +93,23 @@ async fn many_calls_that_meet_the_end_of_a_token_renew_it_once() {
     let all = futures::future::join_all((0..20).map(|number| list(format!("list-{number}")))).await;
     assert!(all.iter().all(|(status, _)| *status == 200), "{all:?}");
     assert_eq!(world.server.logins(), 2, "one renewal");
+}
+
+#[tokio::test]
+async fn neither_password_nor_key_nor_token_is_on_disk() {
+    let mut world = World::start(Wish::sync(), |server| server.world().fill(3, 1, 2)).await;
+    world.server.connected(true).await;
+    world.done("sync").await;
+    world.server.expire_tokens();
+    assert_eq!(world.command("list", "session.list", json!({})).await.0, 200);
+    // And once more in vain: what is noted of that has none of them either.
+    world.server.lock(true);
+    world.server.expire_tokens();
+    assert_ne!(world.command("in vain", "session.list", json!({})).await.0, 200);
+    world.hub.stop().await;
+    for secret in [PASSWORD, API_KEY, SECRET, "access-1", "refresh-1", "access-2", "refresh-2"] {
+        assert_eq!(world.on_disk(secret), Vec::<String>::new(), "{secret}");
+    }
 }
 
 #[tokio::test]
