@@ -8,7 +8,7 @@ use super::message::message;
 use super::{Shared, User, originate, play};
 
 /// Which classes allow an action: any of these. Those that are not here need none.
-const RIGHTS: [(&str, &[&str]); 15] = [
+const RIGHTS: [(&str, &[&str]); 16] = [
     ("coreshowchannels", &["system", "reporting"]),
     ("corestatus", &["system", "reporting"]),
     ("coresettings", &["system", "reporting"]),
@@ -22,6 +22,7 @@ const RIGHTS: [(&str, &[&str]); 15] = [
     ("originate", &["originate"]),
     ("filter", &["system"]),
     ("muteaudio", &["system"]),
+    ("pjsipnotify", &["system"]),
     ("command", &["command"]),
     ("userevent", &["user"]),
 ];
@@ -103,6 +104,14 @@ pub(super) fn answer(shared: &Arc<Shared>, user: &User, action: &Action) -> Vec<
             Some(why) => error(action, why),
             None => success(&[]),
         },
+        // What a telephone does when it is asked is the test's to tell.
+        "pjsipnotify" if channel.is_empty() => {
+            error(action, "PJSIPNotify requires either an endpoint name, a SIP URI, or a channel.")
+        }
+        "pjsipnotify" if !channel.starts_with("PJSIP/") || !shared.state().channels.has(channel) => {
+            error(action, "Channel not found")
+        }
+        "pjsipnotify" => success(&[("Message", "NOTIFY sent")]),
         "originate" => match originate::originate(shared, action) {
             Err(why) => error(action, why),
             Ok(frames) => {

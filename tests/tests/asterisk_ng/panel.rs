@@ -207,7 +207,7 @@ async fn fault_13_the_panel_knows_the_contact_both_ways() {
     assert!(numbers.contains(&CLIENT) && numbers.contains(&CALLED), "{last}");
 }
 
-/// A telephone that holds is shown; that Asterisk cannot hold one by itself is told, and not a method that is unknown.
+/// A telephone that holds is shown, and asked to hold or to talk on; that it does not is told.
 #[tokio::test]
 async fn fault_13_the_panel_knows_of_holding() {
     let world = Plan::default().start().await;
@@ -225,11 +225,17 @@ async fn fault_13_the_panel_knows_of_holding() {
         told.before("Event: Unhold");
     });
     assert_eq!(state["call_info"]["is_hold"], json!(true), "at once: {state}");
-    let refused = world.result("set_hold", json!({ "is_hold": false })).await;
-    assert_eq!(refused["exception_name"], "ValueError");
-    assert!(refused["message"].as_str().unwrap().contains("only the telephone itself can"), "{refused}");
-    told.before("Event: HangupRequest");
+    let asked = || async { world.sent("PJSIPNotify", "Variable") == ["Event=talk"] };
+    let (done, ()) = tokio::join!(world.result("set_hold", json!({ "is_hold": false })), async {
+        world.until("it is asked to talk on", asked).await;
+        told.before("Event: HangupRequest");
+    });
+    assert_eq!(done, Value::Null, "it does");
     world.until("it is talked again", || async { holds().await == json!(false) }).await;
+    let refused = world.result("set_hold", json!({ "is_hold": true })).await;
+    assert_eq!(refused["exception_name"], "ValueError");
+    assert!(refused["message"].as_str().unwrap().contains("does not do it"), "{refused}");
+    assert_eq!(world.sent("PJSIPNotify", "Variable"), ["Event=talk", "Event=hold"]);
     told.end();
 }
 

@@ -1,8 +1,9 @@
 //! What customers write: from a signed webhook to the ledger, a frame, and a document in Frappe, in order and once.
 
-use cordboard_tests::files::{AUTHORITY, Files};
+use cordboard_tests::files::Files;
 use cordboard_tests::inbox_hub::SESSION;
 use cordboard_tests::live::Live;
+use cordboard_tests::tls::AUTHORITY_FILE;
 use serde_json::json;
 
 use crate::world::{ANA, World, said};
@@ -116,7 +117,7 @@ async fn a_picture_is_a_link_that_opens_without_logging_in() {
         setup.hub.push_str(&format!("public_url = \"{PUBLIC}\"\n"));
         let source = "component = \"inbox-hub\"\nallow = [";
         setup.tenant = setup.tenant.replacen(source, &format!("{source}\"{}\", ", files.host()), 1);
-        setup.environment.push(("SSL_CERT_FILE".to_owned(), AUTHORITY.to_owned()));
+        setup.environment.push(("SSL_CERT_FILE".to_owned(), AUTHORITY_FILE.to_owned()));
     })
     .await;
     world.set_up().await;
