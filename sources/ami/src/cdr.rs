@@ -3,6 +3,9 @@
 //! Such a record tells surely when a call ended and where its recording is. Who spoke with whom it tells roughly, for
 //! queues and menus count as answered there: that is reported as inferred, and gives way to whatever was seen.
 
+use std::collections::HashSet;
+use std::ops::Range;
+
 use cordboard_sdk::prelude::*;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -17,6 +20,8 @@ const DATABASE: &str = "cdr";
 const WINDOW: u64 = 3_600_000;
 /// The shortest time that is read at once, when there are too many rows for longer ones.
 const LEAST: u64 = 60_000;
+/// Calls of one page: each is looked up in the ledger, which counts as a request.
+const CALLS: usize = 500;
 /// Rows of one call may begin so long after its first one.
 const MARGIN: u64 = 3 * 3_600_000;
 /// Calls may have begun so long before the connection was lost.
@@ -76,12 +81,15 @@ pub fn page(host: &dyn Host, plan: &Plan, job: &Job, cursor: Option<&[u8]>) -> R
             other => break other?,
         }
     };
-    let to = at.from + at.window;
     let entries: Vec<Entry> = rows.iter().filter_map(|row| Entry::read(&row, &zone)).collect();
+    let mut length = at.window;
+    let mut keys = begun(&entries, at.from..at.from + length);
+    while keys.len() > CALLS && length > 1 {
+        length /= 2;
+        keys = begun(&entries, at.from..at.from + length);
+    }
+    let to = at.from + length;
     let mut observations = Vec::new();
-    let roots = entries.iter().filter(|entry| entry.root && (at.from..to).contains(&entry.start));
-    let mut keys: Vec<&str> = roots.map(|entry| entry.key.as_str()).collect();
-    keys.dedup();
     for key in keys {
         if was_seen(host, key)? {
             continue;
@@ -103,6 +111,13 @@ pub fn page(host: &dyn Host, plan: &Plan, job: &Job, cursor: Option<&[u8]>) -> R
         after: None,
         progress: vec![progress],
     })
+}
+
+/// The calls that began in this time, each once.
+fn begun(entries: &[Entry], time: Range<u64>) -> Vec<&str> {
+    let mut known = HashSet::new();
+    let roots = entries.iter().filter(|entry| entry.root && time.contains(&entry.start));
+    roots.map(|entry| entry.key.as_str()).filter(|key| known.insert(*key)).collect()
 }
 
 /// The rows of a window, and those of its calls that come after it. All columns: which there are differs.

@@ -8,7 +8,7 @@ use crate::asking::Waiting;
 use crate::book::Planned;
 use crate::message::{Message, integer};
 use crate::outgoing::{Outgoing, action_id};
-use crate::session::{Work, timer};
+use crate::session::Work;
 use crate::settings::CALL_VARIABLE;
 use crate::{telephone, text};
 
@@ -191,15 +191,19 @@ impl Work {
         }
     }
 
-    /// Which telephones have done what they were asked, and which have let their time go by.
-    pub(crate) fn settle_holds(&mut self) {
+    /// Which telephones have done what they were asked, and which have let their time go by. Gives the moment at which
+    /// the next one has.
+    pub(crate) fn settle_holds(&mut self) -> Option<u64> {
         let now = self.now();
-        let mut settled = Vec::new();
+        let (mut settled, mut next) = (Vec::new(), None);
         for (id, waiting) in &self.waiting {
             let Waiting::Command(Asked { what: What::Holds { channel, on, until }, .. }) = waiting else { continue };
             let result = match self.book.holds(channel) {
                 Some(holds) if holds == *on => Ok(CommandOutcome::Done(done("the telephone has done it"))),
-                Some(_) if now < *until => continue,
+                Some(_) if now < *until => {
+                    next = Some(next.map_or(*until, |next: u64| next.min(*until)));
+                    continue;
+                }
                 Some(_) => Err("the telephone was asked, and does not do it: it may not know what it is asked"),
                 None => Err("the telephone was hung up before it did it"),
             };
@@ -210,6 +214,7 @@ impl Work {
                 self.tell(command, result);
             }
         }
+        next
     }
 
     fn originate(&mut self, host: &dyn Host, command: String, asked: Originate) -> Result<(), Failure> {
@@ -357,7 +362,6 @@ impl Work {
                 let until = self.now() + HOLDING;
                 let what = What::Holds { channel, on, until };
                 self.wait(id, Waiting::Command(Asked { command: Some(command), what }));
-                self.set_timer(timer::HOLDS, HOLDING);
             }
             What::State => {
                 // The words of a refusal are no state: then nobody knows.

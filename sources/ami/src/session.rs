@@ -76,6 +76,8 @@ pub(crate) struct Work {
     pub(crate) lost: Option<u64>,
     /// For when the timer of calls is set.
     calls_timer: Option<u64>,
+    /// For when the timer of telephones that were asked to hold is set.
+    holds_timer: Option<u64>,
     pub(crate) out: Vec<Action>,
 }
 
@@ -125,6 +127,7 @@ impl Work {
             started: None,
             lost: None,
             calls_timer: None,
+            holds_timer: None,
             out: Vec::new(),
         }
     }
@@ -145,13 +148,15 @@ impl Work {
                 Input::Other(_) => {}
             }
         }
-        self.settle_holds();
+        let holds = self.settle_holds();
         self.report();
         let evicted = self.book.take_evicted();
         if evicted > 0 {
             host.warn(format!("more calls at once than can be kept: {evicted} of them are not followed any more"));
         }
-        self.set_calls_timer();
+        let calls = self.book.deadline();
+        self.calls_timer = self.move_timer(timer::CALLS, self.calls_timer, calls);
+        self.holds_timer = self.move_timer(timer::HOLDS, self.holds_timer, holds);
         std::mem::take(&mut self.out)
     }
 
@@ -319,6 +324,7 @@ impl Work {
                 self.calls_timer = None;
                 self.book.forget_old(self.clock.now());
             }
+            timer::HOLDS => self.holds_timer = None,
             timer::UNHEARD => {
                 self.book.give_up_unheard(self.clock.now());
                 self.report();
@@ -352,18 +358,13 @@ impl Work {
         self.out.push(Action::SetTimer(Timer { number, after }));
     }
 
-    fn set_calls_timer(&mut self) {
-        let deadline = self.book.deadline();
-        if deadline == self.calls_timer {
-            return;
+    /// Sets a timer that was set for one moment for another one, or stops it.
+    fn move_timer(&mut self, number: u32, from: Option<u64>, to: Option<u64>) -> Option<u64> {
+        match to {
+            _ if to == from => {}
+            Some(to) => self.set_timer(number, to.saturating_sub(self.clock.now()).max(1)),
+            None => self.out.push(Action::CancelTimer(number)),
         }
-        self.calls_timer = deadline;
-        match deadline {
-            Some(deadline) => {
-                let after = deadline.saturating_sub(self.clock.now()).max(1);
-                self.set_timer(timer::CALLS, after);
-            }
-            None => self.out.push(Action::CancelTimer(timer::CALLS)),
-        }
+        to
     }
 }

@@ -144,6 +144,37 @@ fn a_call_whose_end_was_seen_is_not_told_anew() {
 }
 
 #[test]
+fn many_calls_are_looked_up_in_pieces() {
+    let outside = outside();
+    for (from, to) in [("07:00:00", "11:00:00"), ("08:00:00", "12:00:00"), ("09:00:00", "13:00:00")] {
+        outside
+            .expect_query("cdr", STATEMENT, &[&format!("2026-11-21 {from}"), &format!("2026-11-21 {to}")])
+            .answer(&COLUMNS, &[]);
+    }
+    // One in each second of ten minutes: the first seven and a half of them are few enough.
+    let texts: Vec<[String; 2]> = (0..600)
+        .map(|second| {
+            let at = format!("2026-11-21 10:{:02}:{:02}", second / 60, second % 60);
+            [at, format!("{}.{second}", NINE / 1000 + second)]
+        })
+        .collect();
+    let row = |[at, id]: &[String; 2]| {
+        let mut row = [Some("1"); 14].map(|value| value.map(str::to_owned));
+        (row[0], row[10], row[13]) = (Some(at.clone()), Some(id.clone()), Some(id.clone()));
+        row
+    };
+    for (from, to, first) in [("10:00:00", "14:00:00", 0), ("10:07:30", "14:07:30", 450)] {
+        let rows: Vec<_> = texts[first..].iter().map(row).collect();
+        let rows: Vec<Vec<Option<&str>>> = rows.iter().map(|row| row.iter().map(Option::as_deref).collect()).collect();
+        let slices: Vec<&[Option<&str>]> = rows.iter().map(Vec::as_slice).collect();
+        outside
+            .expect_query("cdr", STATEMENT, &[&format!("2026-11-21 {from}"), &format!("2026-11-21 {to}")])
+            .answer(&COLUMNS, &slices);
+    }
+    assert_eq!(read(&outside, &job(NINE, NINE + 900_000)).ids().len(), 600);
+}
+
+#[test]
 fn too_many_rows_are_read_in_smaller_pieces_and_faults_are_passed_on() {
     let outside = outside();
     let many = || Failure::rejected("too-large", "more than 10000 rows");
