@@ -47,6 +47,13 @@ pub struct Exchange {
     pub error: Option<String>,
 }
 
+impl Exchange {
+    /// Whether the outside system itself has answered, and not what stands before it.
+    pub fn is_answered(&self) -> bool {
+        self.status.is_some_and(|status| !matches!(status, 502 | 503))
+    }
+}
+
 /// Headers and body of a request or of an answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Part {

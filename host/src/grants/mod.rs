@@ -176,7 +176,7 @@ impl Granted {
                 }
                 previous => {
                     let (issued, more) = self.component.issue(previous.clone()).await;
-                    let answered = more.iter().filter(|exchange| counted(exchange)).count();
+                    let answered = more.iter().filter(|exchange| exchange.is_answered()).count();
                     exchanges.extend(more);
                     match issued {
                         Ok(Ok(grant)) => grant,
@@ -199,9 +199,14 @@ impl Granted {
     }
 
     /// Keeps beside the old grant that requests to log in came to nothing: outside systems count those, too, and the
-    /// component is told of them the next time, whatever restarts.
+    /// component is told of them the next time, whatever restarts. A grant that is sealed with another key, or that
+    /// somebody else has got meanwhile, is left as it is.
     async fn note(&self, previous: Option<Grant>, answered: usize, failure: &Failure) {
         if answered == 0 {
+            return;
+        }
+        let Ok(stored) = self.store.grant(&self.tenant, &self.name).await else { return };
+        if stored.is_some_and(|stored| !is_one(&stored, previous.as_ref())) {
             return;
         }
         let never = || Grant { token: String::new(), expires_at: Some(Instant::default()), attributes: Vec::new() };
@@ -224,11 +229,6 @@ impl Granted {
 /// Whether two are the same grant, whatever has been noted of either.
 fn is_one(grant: &Grant, other: Option<&Grant>) -> bool {
     other.is_some_and(|other| (&grant.token, grant.expires_at) == (&other.token, other.expires_at))
-}
-
-/// Whether the outside system itself has answered, and not what stands before it.
-fn counted(exchange: &Exchange) -> bool {
-    exchange.status.is_some_and(|status| !matches!(status, 502 | 503))
 }
 
 fn lasts(grant: &Grant) -> bool {

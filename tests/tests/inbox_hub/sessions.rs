@@ -144,6 +144,26 @@ async fn a_login_that_is_refused_counts_too_whatever_restarts() {
 }
 
 #[tokio::test]
+async fn a_start_with_another_key_costs_no_grant() {
+    let key = cordboard_tests::hub::KEY.chars().rev().collect();
+    let wish = Wish { environment: vec![("ANOTHER_KEY".to_owned(), key)], ..Wish::sync() };
+    let mut world = World::start(wish, |_| {}).await;
+    assert_eq!(world.command("first", "session.list", json!({})).await.0, 200);
+    // From here on nobody can log in: only the grant that is stored can do.
+    world.server.lock(true);
+    let file = world.hub.folder().join("cordboard.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    for (key, works) in [("ANOTHER_KEY", false), ("CORDBOARD_KEY", true)] {
+        world.hub.kill();
+        std::fs::write(&file, text.replace("CORDBOARD_KEY", key)).unwrap();
+        world.hub.launch();
+        world.hub.ready().await;
+        let (status, told) = world.command(key, "session.list", json!({})).await;
+        assert_eq!(status == 200, works, "{key}: {told}");
+    }
+}
+
+#[tokio::test]
 async fn the_webhook_is_registered_once() {
     let world = World::start(Wish::sync(), |_| {}).await;
     world.server.world().hooks.clear();
