@@ -211,7 +211,7 @@ impl Calls {
     fn rested(&self, previous: Option<&Grant>) -> Result<(), Failure> {
         let Some(last) = self.failed.iter().max() else { return Ok(()) };
         let pause = PAUSE << (self.failed.len() - 1).min(5);
-        let left = (last + pause).saturating_sub(self.now);
+        let left = (last + pause).saturating_sub(self.now).min(pause);
         if left == 0 {
             return Ok(());
         }
