@@ -159,9 +159,12 @@ impl Driver {
 
     async fn left_in_ledger(&self) -> Result<Option<Left>, StoreError> {
         let entry = self.entry();
-        let Some(heard) = self.store.last_intake(&entry.tenant.name, &entry.name).await? else { return Ok(None) };
         let since = Instant::now().before(OPEN_SINCE);
         let records = self.store.open_calls(&entry.tenant.name, &entry.name, since, OPEN_CALLS).await?;
+        // What came in may be swept away sooner than a call ends.
+        let told = records.iter().map(|record| record.updated_at).max();
+        let heard = self.store.last_intake(&entry.tenant.name, &entry.name).await?.max(told);
+        let Some(heard) = heard else { return Ok(None) };
         let mut room = OPEN_BYTES;
         let open = records.into_iter().map(|record| Unfinished { id: record.subject.id, item: record.item });
         let unfinished = open.take_while(|open| {
