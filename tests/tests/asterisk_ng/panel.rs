@@ -84,7 +84,8 @@ async fn acceptance_09_a_call_goes_up() {
 /// A name is not waited for: the panel shows the number meanwhile.
 #[tokio::test]
 async fn acceptance_09_a_crm_that_is_away_holds_up_no_panel() {
-    let world = Plan::default().start().await;
+    // Whoever waited for the name would wait this long.
+    let world = Plan { routing: "[directory]\nbudget = \"10s\"\n".into(), ..Plan::default() }.start().await;
     let learnt = || async { world.crm.faults().count("GET /api/v4/leads/pipelines") > 0 };
     world.until("the login", learnt).await;
     world.crm.faults().down(Fault::Hangs);
@@ -105,7 +106,7 @@ async fn acceptance_09_a_crm_that_is_away_holds_up_no_panel() {
     let ((state, heard), up) = tokio::join!(poll, answers);
     let asked = world.crm.faults().count("GET /api/v4/contacts");
     assert!(asked > 0, "who it is was asked for");
-    assert!(heard - up < Duration::from_millis(300), "{:?}", heard - up);
+    assert!(heard - up < Duration::from_secs(3), "{:?}", heard - up);
     let info = &state["call_info"];
     assert_eq!((&info["contact_phone"], &info["contact_name"]), (&json!(CLIENT), &json!(CLIENT)), "{state}");
     assert_eq!(info["contact_id"], Value::Null, "{state}");

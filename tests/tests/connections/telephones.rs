@@ -5,6 +5,7 @@ use std::time::Duration;
 use cordboard_tests::ami::Recording;
 use cordboard_tests::live::Live;
 use futures::future::join_all;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::pbx::{ANA, BOSS, LUIS, about, ask, call, id, logged_in, logged_in_with, sent, talks};
@@ -230,6 +231,8 @@ async fn a_command_whose_connection_is_lost_is_unknown_and_not_repeated() {
     let originate = json!({"name": "call.originate", "arguments": {"from": "1001", "to": "447700900999"}});
     let asking = ask(&hub, BOSS, "k", &originate);
     let losing = async {
+        let begun = || async { hub.ask(Method::GET, "/v1/commands/k").await.status() == 200 };
+        hub.until("it is begun", begun).await;
         tokio::time::sleep(Duration::from_millis(300)).await;
         pbx.down();
     };
