@@ -257,11 +257,15 @@ mod tests {
             ("statuses", json!({"busy": 9})),
             ("chat", json!({"channel": "x"})),
             ("hook_token", json!("short")),
+            ("asterisk_ng", json!({"disposable_token": true})),
         ] {
             let mut wrong_one = own.clone();
             wrong_one[name] = wrong;
             assert!(!validator.is_valid(&wrong_one), "{name}");
         }
+        let mut signed = own.clone();
+        (signed["asterisk_ng"], signed["client_secret"]) = (json!({"disposable_token": true}), json!("s"));
+        assert!(validator.is_valid(&signed));
     }
 
     #[test]
