@@ -105,8 +105,8 @@ pub(super) struct JobView {
 impl From<JobRow> for JobView {
     fn from(row: JobRow) -> Self {
         let JobRow { source, job, state, progress, held, why, next_at, started_at, updated_at, .. } = row;
-        let Job { id, kind, session, .. } = job;
-        JobView { source, id, kind, session, state, held, progress, why, next_at, started_at, updated_at }
+        let Job { id, kind, parameters, session, .. } = job;
+        JobView { source, id, kind, parameters, session, state, held, progress, why, next_at, started_at, updated_at }
     }
 }
 
