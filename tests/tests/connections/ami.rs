@@ -179,6 +179,23 @@ async fn what_ended_while_nobody_listened_is_filled_in_from_the_detail_records()
         let attributes = found["attributes"].as_array().unwrap();
         assert!(attributes.contains(&json!(["repaired", "true"])), "{found}");
     }
+    // By hand it is read once more, and told what time; there is nothing else to read.
+    let sync = async |query: &str, given: Value| {
+        let request = hub.http.post(hub.url(&format!("/v1/sources/pbx/sync{query}"))).json(&given);
+        let answer = request.bearer_auth(hub.token("supervisor", "boss")).send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+    };
+    let (status, refused) = sync("", json!({})).await;
+    assert!(status == 422 && refused["detail"].as_str().unwrap().contains("there are: `cdr`"), "{refused}");
+    let (status, refused) = sync("?kind=cdr", json!({ "since": "yesterday", "until": 1 })).await;
+    assert_eq!((status, &refused["field"]), (422, &json!("/since")), "{refused}");
+    let (status, job) = sync("?kind=cdr", json!({ "since": (lost - 60) * 1000, "until": (lost + 60) * 1000 })).await;
+    assert_eq!(status, 202, "{job}");
+    let read = || async {
+        let jobs = hub.get("/v1/sources/pbx/jobs").await;
+        jobs.as_array().unwrap().iter().any(|one| one["id"] == job["id"] && one["state"] == "done")
+    };
+    hub.until("it is read once more", read).await;
     let calls = hub.get("/v1/calls").await;
     assert_eq!(calls["items"].as_array().map(Vec::len), Some(2), "{calls}");
 }
