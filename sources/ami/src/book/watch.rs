@@ -70,11 +70,7 @@ impl Book {
         if self.channels[index].gone || !self.channels[index].is_party() || state == BUSY {
             return;
         }
-        // A telephone that refuses, or a carrier that cannot, hangs up a leg and not the call. It may do so before it is
-        // told that it is dialled.
-        let placed = self.calls[call].placed && state != UP;
-        let refused = self.calls[call].leg(index).map_or(placed, |leg| leg.answered.is_none() && !leg.taken);
-        if refused || self.goes_on_without(call, index) {
+        if self.goes_on_without(call, index) {
             return;
         }
         if !matches!(self.calls[call].hung_up, Some((_, true))) {
@@ -91,10 +87,15 @@ impl Book {
         }
     }
 
-    /// Whether a call goes on when this telephone is put down: it has parked the call, or another one on its side talks on
-    /// elsewhere.
+    /// Whether a call goes on when this telephone is put down: it refuses, or it has parked the call, or another one on its
+    /// side talks on elsewhere.
     pub(super) fn goes_on_without(&self, call: usize, index: usize) -> bool {
         let (state, who) = (&self.calls[call], &self.channels[index]);
+        // A telephone that refuses, or a carrier that cannot, hangs up a leg and not the call. It may do so before it is
+        // told that it is dialled.
+        let placed = state.placed && who.state != UP;
+        let leg = state.legs.iter().rfind(|leg| leg.channel == index);
+        let refuses = leg.map_or(placed, |leg| leg.answered.is_none() && !leg.taken);
         let parked = state.moves.last().is_some_and(|last| {
             last.kind == "park" && last.answered.is_none() && last.by.is_some() && last.by.as_deref() == who.extension()
         });
@@ -103,7 +104,7 @@ impl Book {
             let here = one.bridge.is_some() && one.bridge == who.bridge;
             *other != index && !one.gone && one.is_party() && one.side == who.side && one.state == UP && !here
         };
-        parked || state.channels.iter().any(talks_on)
+        refuses || parked || state.channels.iter().any(talks_on)
     }
 
     pub(super) fn hangup(&mut self, chan: &Chan<'_>, cause: &[u8], at: u64) {

@@ -338,6 +338,27 @@ fn an_agent_hangs_the_own_telephone_up() {
     assert_eq!(hub.call(CALL)["hangup_by"], "callee", "no event says who it was");
 }
 
+#[test]
+fn a_telephone_that_is_turned_away_has_hung_up_no_call() {
+    let mut hub = Hub::ready(settings());
+    let (caller, phone) = (caller(), phone());
+    hub.new_channel(&caller);
+    hub.dial(&caller, &phone);
+    hub.rings(&phone);
+    hub.input(Input::Command(Command {
+        id: "h".to_owned(),
+        name: "call.hangup".to_owned(),
+        agent: Some(Agent::extension("1001")),
+        arguments: json!({ "call": CALL }).to_string(),
+    }));
+    assert_eq!(sent(&hub, "Channel"), Some(phone.name.as_str()));
+    hub.answer("Hangup", "Message: Channel Hungup");
+    hub.hangup(&phone, 21);
+    hub.hangs_up(&caller);
+    hub.hangup(&caller, 16);
+    assert_eq!(hub.call(CALL)["hangup_by"], "caller", "the call went on, and then the caller gave up");
+}
+
 /// What Asterisk is asked of an extension's telephone, by these settings.
 fn asked(hub: &mut Hub, extension: &str) -> (String, Option<String>) {
     let before = hub.sent.len();
