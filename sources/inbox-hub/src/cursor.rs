@@ -157,7 +157,7 @@ impl Cursor {
     /// empty page, a short one, one that was there before, the last one by the server's consistent word, or `most`.
     pub fn turn(&mut self, listing: &Listing, asked: usize, most: u32) -> Turn {
         let rows = listing.rows.len();
-        let digest = digest(&listing.rows);
+        let digest = digest(&listing.rows, self.stage);
         if rows > 0 && self.seen.contains(&digest) {
             return Turn::Circle;
         }
@@ -191,13 +191,17 @@ impl Cursor {
     }
 }
 
-/// Where the id of a row stands, whatever it is a row of.
-const IDS: [&str; 9] =
-    ["whatsappMessageId", "messageId", "id._serialized", "id.id", "key.id", "id", "chatId", "jid", "remoteJid"];
+/// Where the id of a row stands.
+const IDS: [&str; 6] = ["whatsappMessageId", "messageId", "id._serialized", "id.id", "key.id", "id"];
+
+/// Where else that of a contact or a chat stands. All messages of a chat have the same there.
+const ADDRESSES: [&str; 3] = ["chatId", "jid", "remoteJid"];
 
 /// Which rows a page holds, in short: whatever else of them changes from one request to the next, and in whatever order.
-fn digest(rows: &[Value]) -> u64 {
-    let mut ids: Vec<_> = rows.iter().map(|row| look::text(row, &IDS).unwrap_or_else(|| row.to_string())).collect();
+fn digest(rows: &[Value], stage: Stage) -> u64 {
+    let address = |row: &Value| look::text(row, &ADDRESSES).filter(|_| stage != Stage::Messages);
+    let id = |row: &Value| look::text(row, &IDS).or_else(|| address(row)).unwrap_or_else(|| row.to_string());
+    let mut ids: Vec<_> = rows.iter().map(id).collect();
     ids.sort_unstable();
     let mut hash = Sha256::new();
     for id in ids {
@@ -206,4 +210,18 @@ fn digest(rows: &[Value]) -> u64 {
     }
     let hash = hash.finalize();
     u64::from_be_bytes(hash[..8].try_into().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use cordboard_sdk::serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn messages_are_not_known_by_their_chat() {
+        let of = |text: &str, stage| digest(&[json!({"chatId": "34600111222@c.us", "content": text})], stage);
+        assert_ne!(of("one", Stage::Messages), of("two", Stage::Messages));
+        assert_eq!(of("one", Stage::Chats), of("two", Stage::Chats), "the same chat, whatever was said there last");
+    }
 }
