@@ -7,7 +7,7 @@ use crate::vocabulary::{Command, CommandOutcome, Failure, Grant, Incoming, Insta
 pub use crate::bindings::about::exports::cordboard::hub::about::{Descriptor, Rate};
 pub use crate::bindings::commands::exports::cordboard::hub::commands::Performed;
 pub use crate::bindings::connection::exports::cordboard::hub::connection::{
-    Action, Address, Answer as CommandAnswer, Input, Reconnect, Timer, Unfinished,
+    Action, Address, Answer as CommandAnswer, Input, Left, Reconnect, Timer, Unfinished,
 };
 pub use crate::bindings::directory::exports::cordboard::hub::directory::Match;
 pub use crate::bindings::endpoint::exports::cordboard::hub::endpoint::{Answer, Sent, Sound, Wait};

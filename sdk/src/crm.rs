@@ -25,7 +25,8 @@ impl Call {
         self.direction.or(match (ours(&self.caller), ours(&self.callee)) {
             (true, false) => Some(Direction::Outbound),
             (false, true) => Some(Direction::Inbound),
-            _ => None,
+            (true, true) => Some(Direction::Internal),
+            (false, false) => None,
         })
     }
 
@@ -331,6 +332,8 @@ mod tests {
         assert_eq!((took.way(), took.other()), (Some(Direction::Inbound), theirs().as_ref()));
         let strangers = Call { caller: theirs(), callee: theirs(), ..Call::default() };
         assert_eq!(strangers.way(), None);
+        let colleagues = Call { caller: ours(), callee: ours(), ..Call::default() };
+        assert_eq!(colleagues.way(), Some(Direction::Internal));
         assert_eq!(Call { direction: Some(Direction::Internal), ..took }.way(), Some(Direction::Internal));
     }
 

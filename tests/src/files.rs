@@ -9,15 +9,10 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Response, Uri};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
-
-/// The certificate of the authority, in PEM.
-pub const AUTHORITY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/tls/ca.pem");
 
 /// What stands under a path.
 #[derive(Clone, Debug)]
@@ -28,6 +23,8 @@ pub struct File {
     pub media_type: &'static str,
     /// The bytes.
     pub bytes: Vec<u8>,
+    /// Where the answer leads to instead.
+    pub location: Option<String>,
 }
 
 #[derive(Default)]
@@ -46,12 +43,7 @@ pub struct Files {
 impl Files {
     /// Listens on a free port of the loopback interface.
     pub async fn start() -> std::io::Result<Self> {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let pem = include_bytes!("../fixtures/tls/server.pem");
-        let chain = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().expect("a certificate");
-        let key = PrivateKeyDer::from_pem_slice(include_bytes!("../fixtures/tls/server.key")).expect("a key");
-        let config = rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key);
-        let acceptor = TlsAcceptor::from(Arc::new(config.expect("a certificate and its key")));
+        let acceptor = crate::tls::acceptor();
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let (address, shelf) = (listener.local_addr()?, Arc::<Shelf>::default());
         let router = Router::new().fallback(answer).with_state(shelf.clone());
@@ -64,7 +56,16 @@ impl Files {
 
     /// Puts a file under a path.
     pub fn put(&self, path: &str, status: u16, media_type: &'static str, bytes: impl Into<Vec<u8>>) {
-        let file = File { status, media_type, bytes: bytes.into() };
+        self.shelve(path, File { status, media_type, bytes: bytes.into(), location: None });
+    }
+
+    /// Has a path lead elsewhere.
+    pub fn lead(&self, path: &str, to: &str) {
+        let location = Some(to.to_owned());
+        self.shelve(path, File { status: 302, media_type: "text/plain", bytes: vec![], location });
+    }
+
+    fn shelve(&self, path: &str, file: File) {
         self.shelf.files.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), file);
     }
 
@@ -95,8 +96,12 @@ async fn answer(State(shelf): State<Arc<Shelf>>, uri: Uri) -> Response<Body> {
     let path = uri.path().to_owned();
     let file = shelf.files.lock().unwrap_or_else(PoisonError::into_inner).get(&path).cloned();
     shelf.asked.lock().unwrap_or_else(PoisonError::into_inner).push(path);
-    let file = file.unwrap_or(File { status: 404, media_type: "text/plain", bytes: b"gone".to_vec() });
-    let answer = Response::builder().status(file.status).header("content-type", file.media_type);
+    let gone = File { status: 404, media_type: "text/plain", bytes: b"gone".to_vec(), location: None };
+    let file = file.unwrap_or(gone);
+    let mut answer = Response::builder().status(file.status).header("content-type", file.media_type);
+    if let Some(location) = &file.location {
+        answer = answer.header("location", location);
+    }
     answer.body(Body::from(file.bytes)).expect("an answer")
 }
 

@@ -251,6 +251,13 @@ impl Hub {
         serde_json::from_str(&text).unwrap_or_else(|why| panic!("GET {path}: {why}: {text}"))
     }
 
+    /// The value of a metric as an admin is told it, by its name with its labels.
+    pub async fn metric(&self, name: &str) -> Option<f64> {
+        let metrics = self.ask(reqwest::Method::GET, "/metrics").await.text().await.expect("the metrics");
+        let value = |line: &str| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok();
+        metrics.lines().find_map(value)
+    }
+
     /// Any request as an admin.
     pub async fn ask(&self, method: reqwest::Method, path: &str) -> reqwest::Response {
         let request = self.http.request(method, self.url(path)).bearer_auth(self.token("admin", "test"));

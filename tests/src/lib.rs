@@ -16,6 +16,7 @@ pub mod live;
 pub mod mail;
 pub mod pbx;
 pub mod proxy;
+pub mod tls;
 pub mod vtiger;
 pub mod web;
 pub mod whatsapp;

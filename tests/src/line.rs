@@ -4,16 +4,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
-
-/// The authority whose certificate [`LineServer::secured`] has, in PEM. The certificate is for `localhost` and `pbx.test`.
-pub const AUTHORITY: &str = include_str!("../fixtures/tls/ca.pem");
 
 /// A server of lines. It takes any number of connections; what a test says goes to all of them.
 #[derive(Debug)]
@@ -44,15 +39,9 @@ impl LineServer {
         Self::with(None, &format!("127.0.0.1:{port}")).await
     }
 
-    /// The same with TLS.
+    /// The same with TLS, with the tests' own certificate.
     pub async fn secured() -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let chain =
-            CertificateDer::pem_slice_iter(include_bytes!("../fixtures/tls/server.pem")).map(|one| one.unwrap());
-        let key = PrivateKeyDer::from_pem_slice(include_bytes!("../fixtures/tls/server.key")).unwrap();
-        let config = rustls::ServerConfig::builder().with_no_client_auth();
-        let config = config.with_single_cert(chain.collect(), key).unwrap();
-        Self::with(Some(TlsAcceptor::from(Arc::new(config))), "127.0.0.1:0").await
+        Self::with(Some(crate::tls::acceptor()), "127.0.0.1:0").await
     }
 
     async fn with(tls: Option<TlsAcceptor>, address: &str) -> Self {

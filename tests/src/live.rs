@@ -13,7 +13,11 @@ use crate::hub::Hub;
 
 /// An open socket.
 #[derive(Debug)]
-pub struct Live(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub struct Live {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    /// What the hub said first.
+    pub hello: Value,
+}
 
 impl Live {
     /// Opens one the way a browser does: the token stands in a subprotocol. The hub has said hello.
@@ -25,15 +29,17 @@ impl Live {
         let (socket, answer) = tokio_tungstenite::connect_async(request).await.expect("the hub takes the socket");
         let chosen = answer.headers().get("sec-websocket-protocol").and_then(|chosen| chosen.to_str().ok());
         assert_eq!(chosen, Some("cordboard.v1"), "the hub names the protocol, and never the token");
-        let mut live = Self(socket);
-        assert_eq!(live.next().await["type"], "hello");
+        let mut live = Self { socket, hello: Value::Null };
+        live.hello = live.next().await;
+        assert_eq!(live.hello["type"], "hello");
         live
     }
 
     /// The next frame.
     pub async fn next(&mut self) -> Value {
         loop {
-            let next = tokio::time::timeout(Duration::from_secs(30), self.0.next()).await.expect("a frame in time");
+            let next =
+                tokio::time::timeout(Duration::from_secs(30), self.socket.next()).await.expect("a frame in time");
             match next.expect("an open socket").expect("a whole frame") {
                 Message::Text(text) => return serde_json::from_str(&text).expect("a frame is JSON"),
                 Message::Ping(_) | Message::Pong(_) => {}
@@ -45,7 +51,8 @@ impl Live {
     /// The code and the reason with which the hub closes, past all frames before.
     pub async fn close(&mut self) -> (u16, String) {
         loop {
-            let next = tokio::time::timeout(Duration::from_secs(30), self.0.next()).await.expect("a close in time");
+            let next =
+                tokio::time::timeout(Duration::from_secs(30), self.socket.next()).await.expect("a close in time");
             match next.expect("a close before the end").expect("a whole frame") {
                 Message::Close(Some(close)) => return (close.code.into(), close.reason.to_string()),
                 Message::Close(None) => panic!("a close that says nothing"),
@@ -56,7 +63,7 @@ impl Live {
 
     /// Says something to the hub.
     pub async fn say(&mut self, what: &Value) {
-        self.0.send(Message::text(what.to_string())).await.expect("the hub hears it");
+        self.socket.send(Message::text(what.to_string())).await.expect("the hub hears it");
     }
 
     /// The next frame of a type, past all others.

@@ -1,15 +1,20 @@
 //! What is learnt of an account with the grant: its users, its pipelines, its chat. Every call is a fresh instance;
 //! without this each would have to ask for it again.
 
+use std::collections::BTreeSet;
+
 use cordboard_sdk::crm;
 use cordboard_sdk::serde_json::Value;
-use cordboard_sdk::vocabulary::{Agent, Instant};
+use cordboard_sdk::vocabulary::{Agent, Failure, Instant};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::api::{Api, embedded};
 use crate::refusal::Fault;
 use crate::settings::{self, Settings, Unknown};
+
+/// Users who are told of by name in one sentence.
+const NAMED: usize = 10;
 
 /// An account, and where it is.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -39,6 +44,9 @@ pub struct Account {
     pub scope: Option<String>,
     /// What a person should mend.
     pub problems: Vec<String>,
+    /// Not all of it could be had this time.
+    #[serde(skip)]
+    pub partial: bool,
 }
 
 /// Somebody who can be responsible.
@@ -67,9 +75,16 @@ pub struct Pipeline {
 }
 
 impl Account {
+    /// What is known of it, under these settings: a channel is the one that they name.
+    pub fn under(self, settings: &Settings) -> Self {
+        let stamp = crm::stamp(settings);
+        let scope = self.scope.filter(|_| self.stamp == stamp);
+        Self { stamp, scope, ..self }
+    }
+
     /// Asks the account. Of what was known before, where it is and what was used up stays.
     pub fn learn(self, api: &Api, settings: &Settings) -> Result<Self, Fault> {
-        let mut account = Self { stamp: crm::stamp(settings), problems: Vec::new(), ..self };
+        let mut account = Self { problems: Vec::new(), partial: false, ..self.under(settings) };
         let said = api.get("/api/v4/account", &[("with", "amojo_id,datetime_settings")])?.unwrap_or_default();
         let Some(id) = said["id"].as_u64() else {
             return Err(odd("get /api/v4/account: there is no id in the answer"));
@@ -82,17 +97,16 @@ impl Account {
         Ok(account)
     }
 
+    /// A list that cannot be had now is the one that was known before: calls go on under it, and it is said.
     fn learn_users(&mut self, api: &Api, settings: &Settings) -> Result<(), Fault> {
         match api.list("/api/v4/users", &[("with", "amojo_id")], "users") {
             Ok(rows) => self.users = Some(rows.iter().filter_map(user).collect()),
-            Err(fault) if fault.status() == Some(403) => {
-                self.users = None;
-                self.problems.push(
-                    "the integration may not list the account's users: name users by their numbers, and give it an \
-                     administrator's consent"
-                        .to_owned(),
-                );
-            }
+            Err(fault) if fault.status() == Some(403) => self.problems.push(
+                "the integration may not list the account's users: name users by their numbers, and give it an \
+                 administrator's consent"
+                    .to_owned(),
+            ),
+            Err(fault) if self.users.is_some() && passes(&fault) => self.unsaid("users", fault),
             Err(fault) => return Err(fault),
         }
         let mut named: Vec<&settings::User> = settings.users.values().chain(&settings.default_user).collect();
@@ -106,8 +120,14 @@ impl Account {
     }
 
     fn learn_pipelines(&mut self, api: &Api, settings: &Settings) -> Result<(), Fault> {
-        let said = api.get("/api/v4/leads/pipelines", &[])?.unwrap_or_default();
-        self.pipelines = embedded(&said, "pipelines").iter().filter_map(pipeline).collect();
+        match api.get("/api/v4/leads/pipelines", &[]) {
+            Ok(said) => {
+                let said = said.unwrap_or_default();
+                self.pipelines = embedded(&said, "pipelines").iter().filter_map(pipeline).collect();
+            }
+            Err(fault) if !self.pipelines.is_empty() && passes(&fault) => self.unsaid("pipelines", fault),
+            Err(fault) => return Err(fault),
+        }
         match self.pipeline(settings) {
             None => {
                 let named = settings.pipeline.as_ref().map(settings::Pipeline::text).unwrap_or_default();
@@ -123,6 +143,13 @@ impl Account {
             Some(_) => {}
         }
         Ok(())
+    }
+
+    /// What was known before is taken, since nothing else was said.
+    fn unsaid(&mut self, what: &str, fault: Fault) {
+        let why = Failure::from(fault);
+        self.partial = true;
+        self.problems.push(format!("the {what} are those that were known before: {}", why.why()));
     }
 
     /// The pipeline that the settings name; the main one when they name none.
@@ -151,6 +178,17 @@ impl Account {
         let Some(users) = &self.users else { return number };
         let email = text.trim().to_lowercase();
         users.iter().find(|one| Some(one.id) == number || one.email == email).map(|one| one.id)
+    }
+
+    /// Whom the hub's table names that are nobody here; their calls would be nobody's.
+    pub fn strangers(&self, agents: &[Agent]) -> Option<String> {
+        self.users.as_ref()?;
+        let named = agents.iter().filter_map(|agent| agent.user.as_deref());
+        let unknown: BTreeSet<&str> =
+            named.filter(|user| self.resolve(&settings::User::Text((*user).to_owned())).is_none()).collect();
+        let list = unknown.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+        let count = unknown.len();
+        (count > 0).then(|| format!("{count} of the agents' users are no active users of the account: {list}"))
     }
 
     /// The user of an agent: by the hub's table, else by the settings.
@@ -194,6 +232,11 @@ fn pipeline(row: &Value) -> Option<Pipeline> {
     })
 }
 
+/// Whether it is only the list that cannot be had, and only now.
+fn passes(fault: &Fault) -> bool {
+    matches!(Failure::from(fault.clone()), Failure::Retryable(_))
+}
+
 fn odd(why: &str) -> Fault {
-    Fault::Silent { failure: cordboard_sdk::vocabulary::Failure::retryable(why), uncertain: false }
+    Fault::Silent { failure: Failure::retryable(why), uncertain: false }
 }

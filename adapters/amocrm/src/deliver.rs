@@ -157,6 +157,10 @@ impl<'h> Work<'h> {
             (Some(_), Some(user)) if responsible::agent(call).is_none() => Who { user: Some(user), text: None },
             _ => self.responsible(call, &mut notes)?,
         };
+        if let (true, None, None, Some(extension)) = (self.settings.users_only, &memo.place, who.user, &who.text) {
+            let why = format!("\"{extension}\" is no user of the account: the setting `users_only`");
+            return Ok(Begun::Ended(Outcome::Skipped(why)));
+        }
         let key = call::key(&self.settings, &change.subject);
         let mut prepared = Prepared { change, call, key, who, memo, notes };
         if prepared.memo.place.is_none() && (change.attempt > 1 || !change.joined.is_empty()) {

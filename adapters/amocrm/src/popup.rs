@@ -17,9 +17,8 @@ impl Work<'_> {
     /// Shows a call, once to each user, in one request for all who do not know of it. It cannot be withdrawn.
     pub(crate) fn show(&self, call: &Call, mut memo: Memo) -> Result<Outcome, Fault> {
         let skipped = |why: &str| Ok(Outcome::Skipped(why.into()));
-        let Some(phone) = call::client(call) else {
-            return skipped("the caller withholds the number: amoCRM has nothing to show");
-        };
+        let client = call::client(call);
+        let phone = client.map_or_else(|| self.settings.hidden.clone(), |phone| self.settings.shown(phone));
         let users: Vec<u64> = self.ringing(call).into_iter().filter(|user| !memo.told.contains(user)).collect();
         // Without users everybody would see it.
         if users.is_empty() {
@@ -28,8 +27,15 @@ impl Work<'_> {
                 false => "everybody whose telephone rings has been told",
             });
         }
-        let event = json!({"type": "phone_call", "phone_number": self.settings.shown(phone), "users": users});
-        self.api.post("/api/v2/events", &json!({"add": [event]}))?;
+        let event = json!({"type": "phone_call", "phone_number": phone, "users": users});
+        match self.api.post("/api/v2/events", &json!({"add": [event]})) {
+            Ok(_) => {}
+            // A word where a number should be: numbers of any form are taken, says the page.
+            Err(fault) if client.is_none() && fault.is_refused() => {
+                return skipped("the caller withholds the number, and amoCRM does not show the word for it");
+            }
+            Err(fault) => return Err(fault),
+        }
         memo.told.extend(users);
         Ok(Outcome::Done(Receipt { memo: memo.bytes(), ..Receipt::default() }))
     }

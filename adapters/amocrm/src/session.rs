@@ -91,7 +91,7 @@ pub fn issue(host: &dyn Host, previous: Option<&Grant>) -> Result<Grant, Failure
     let before = previous.and_then(|grant| Session::read(&grant.token));
     let client = || Client::of(host, &settings);
     let (mut session, mut fresh) = match &settings.token {
-        Some(token) => (long_lived(host, &settings, token), false),
+        Some(token) => (long_lived(host, &settings, token, before), false),
         None => client()?.session(previous, before)?,
     };
     let mut learnt = learn(host, &settings, &session, started + LIMIT);
@@ -102,11 +102,12 @@ pub fn issue(host: &dyn Host, previous: Option<&Grant>) -> Result<Grant, Failure
         learnt = learn(host, &settings, &session, started + LIMIT);
     }
     let (account, good) = match learnt {
+        Ok(account) if account.partial => (account, SOON),
         Ok(account) => (account, LEARNT),
         // A new pair of tokens is kept whatever else goes wrong: the old one is void.
         Err(failure) if fresh => {
             host.warn(format!("logged in, and the account could not be looked at: {}", failure.why()));
-            (Account { stamp: crm::stamp(&settings), ..session.account.clone() }, SOON)
+            (session.account.clone().under(&settings), SOON)
         }
         Err(failure) => return Err(failure),
     };
@@ -134,6 +135,8 @@ fn learn(host: &dyn Host, settings: &Settings, session: &Session, until: u64) ->
         let days = ends.saturating_sub(host.now()) / (24 * 60 * 60 * 1000);
         account.problems.push(format!("the long-lived token ends in {days} days: make a new one"));
     }
+    let strangers = account.strangers(&host.ledger().agents());
+    account.problems.extend(strangers);
     // What there was no time for is connected when a message needs it.
     if settings.chat.is_some() && host.now() < until {
         match chat::connect(host, settings, &account) {
@@ -144,13 +147,14 @@ fn learn(host: &dyn Host, settings: &Settings, session: &Session, until: u64) ->
     Ok(account)
 }
 
-fn long_lived(host: &dyn Host, settings: &Settings, token: &str) -> Session {
+fn long_lived(host: &dyn Host, settings: &Settings, token: &str, before: Option<Session>) -> Session {
     let ends = claims(token)["exp"].as_u64().map(|seconds| seconds.saturating_mul(1000));
     if ends.is_some_and(|ends| ends <= host.now()) {
         host.error("the long-lived token has ended: make a new one in the integration's keys");
     }
     let (url, base) = (settings.site().to_owned(), settings.site().to_owned());
-    Session { access: token.to_owned(), refresh: None, account: Account { url, base, ends, ..Account::default() } }
+    let known = before.map(|before| before.account).filter(|account| account.url == url).unwrap_or_default();
+    Session { access: token.to_owned(), refresh: None, account: Account { url, base, ends, ..known } }
 }
 
 /// An integration that logs in by OAuth.

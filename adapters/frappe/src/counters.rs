@@ -42,6 +42,8 @@ impl Work<'_> {
             let mut filters: Vec<Value> = vec![json!([belongs.name, "=", value])];
             if let Some(direction) = of.slot("message_direction").filter(|_| outgoing) {
                 filters.push(json!([direction.name, "=", "Outgoing"]));
+                // What waits to be sent, or was refused, has no key.
+                filters.extend(of.slot(kind.key()).map(|key| json!([key.name, "is", "set"])));
             }
             totals.insert(total.name.clone(), json!(self.api.count(&of.doctype, &json!(filters))?));
         }

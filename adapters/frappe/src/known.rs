@@ -92,11 +92,11 @@ impl Known {
             let why = "the site takes the hub for a guest: the credentials did not reach it, or are empty";
             return Err(Fault::Silent { failure: Failure::unauthorized(why), uncertain: false });
         }
-        let zone = match &settings.time_zone {
+        let mut known = Self { stamp: settings.stamp(), user, ..Self::default() };
+        known.zone = match &settings.time_zone {
             Some(zone) => zone.trim().to_owned(),
-            None => text_of(&api.ask::<&str>("frappe.client.get_time_zone", [])?["time_zone"]),
+            None => known.learn_zone(api)?,
         };
-        let mut known = Self { stamp: settings.stamp(), user, zone, ..Self::default() };
         known.versions = versions(api)?;
         known.crm = known.versions.contains_key("crm");
         if Zone::named(&known.zone).is_none() {
@@ -117,15 +117,41 @@ impl Known {
         Ok(known)
     }
 
+    /// The zone of the site's datetimes. The method that is named for it answers with the asking user's own.
+    fn learn_zone(&mut self, api: &Api) -> Result<String, Fault> {
+        let query = [
+            ("doctype", "DefaultValue"),
+            ("parent", "User"),
+            ("fields", r#"["defvalue"]"#),
+            ("filters", r#"[["parent","=","__default"],["defkey","=","time_zone"]]"#),
+        ];
+        let zone = match api.ask("frappe.client.get_list", query).map_err(Failure::from) {
+            Ok(rows) => text_of(&rows[0]["defvalue"]),
+            Err(Failure::Rejected(_) | Failure::Misconfigured(_)) => String::new(),
+            Err(failure) => return Err(Fault::Silent { failure, uncertain: false }),
+        };
+        if !zone.is_empty() {
+            return Ok(zone);
+        }
+        let own = text_of(&api.ask::<&str>("frappe.client.get_time_zone", [])?["time_zone"]);
+        self.problems.push(format!(
+            "{} may not see the site's time zone; its own, {own}, is taken for it: set `time_zone` if the site has \
+             another",
+            self.user
+        ));
+        Ok(own)
+    }
+
     fn learn_target(&mut self, api: &Api, settings: &Settings, kind: Kind, doctype: &str) -> Result<(), Fault> {
         let meta = match api.meta(doctype) {
             Ok(meta) => meta,
             Err(fault) if fault.is_gone() || fault.code() == "ImportError" => {
-                self.block(kind, missing(settings, kind, doctype));
+                self.block(kind, missing(settings, kind, doctype, None));
                 return Ok(());
             }
+            // Frappe hides what is not there from those who may not see all DocTypes.
             Err(fault) if fault.is_denied() => {
-                self.block(kind, denied(&self.user, doctype, "read"));
+                self.block(kind, missing(settings, kind, doctype, Some(&self.user)));
                 return Ok(());
             }
             Err(fault) => return Err(fault),
@@ -327,7 +353,7 @@ fn text_of(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-fn missing(settings: &Settings, kind: Kind, doctype: &str) -> String {
+fn missing(settings: &Settings, kind: Kind, doctype: &str, hidden_from: Option<&str>) -> String {
     let way = match kind {
         Kind::Call => "install the app that has it, or set `calls`".to_owned(),
         _ if settings.doctypes.contains_key(kind.word()) => {
@@ -335,7 +361,13 @@ fn missing(settings: &Settings, kind: Kind, doctype: &str) -> String {
         }
         _ => "set the site up for the hub, or set `whatsapp = \"off\"`".to_owned(),
     };
-    format!("{doctype}: there is no such DocType on the site: {way}")
+    match hidden_from {
+        None => format!("{doctype}: there is no such DocType on the site: {way}"),
+        Some(user) => format!(
+            "{doctype}: there is no such DocType on the site, or {user} may not see it: {way}, or give a role of this \
+             user the right to read, in the Role Permission Manager"
+        ),
+    }
 }
 
 fn denied(user: &str, doctype: &str, right: &str) -> String {

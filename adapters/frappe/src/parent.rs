@@ -152,7 +152,10 @@ impl Work<'_> {
             result => result,
         };
         let name = match created {
-            Ok(stored) => name_of(&stored),
+            Ok(stored) => {
+                self.note_grown(session, kind);
+                name_of(&stored)
+            }
             Err(fault) if fault.is_duplicate() && target.named => key,
             Err(fault) => return Err(fault),
         };

@@ -93,8 +93,8 @@ fn meant(said: &Said) -> Failure {
     }
     match kind.as_str() {
         "AuthenticationError" => Failure::Unauthorized(format!(
-            "{why}: Frappe does not know these credentials: a key pair is made anew in the user's settings under API \
-             Access, and the one before it stops working"
+            "{why}: Frappe does not know these credentials, or their user is switched off: a key pair is made anew in the \
+             user's settings under API Access, and the one before it stops working"
         )),
         "CSRFTokenError" | "SessionExpired" => Failure::Unauthorized(why),
         // Too many wrong passwords lock the address and the user for a minute.

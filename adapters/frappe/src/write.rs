@@ -289,8 +289,15 @@ impl Work<'_> {
             Item::Call(_) | Item::Session(_) | Item::Other(_) => false,
             _ => true,
         };
-        let place = (prepared.session.clone(), prepared.kind);
-        if sent && !self.grown.contains(&place) {
+        if sent {
+            self.note_grown(&prepared.session, prepared.kind);
+        }
+    }
+
+    /// The session has one more of these: its counter is to be looked at.
+    pub(crate) fn note_grown(&mut self, session: &str, kind: Kind) {
+        let place = (session.to_owned(), kind);
+        if !self.grown.contains(&place) {
             self.grown.push(place);
         }
     }

@@ -28,7 +28,7 @@ pub async fn run(folder: &Path, arguments: &Arguments) -> Result<(), Failure> {
     let asked = json!({
         "source": source, "name": "call.originate", "arguments": { "from": from, "to": to },
     });
-    let told = Client::new(folder, whom)?.send("/v1/commands", &asked).await?;
+    let told = Client::new(folder, whom)?.send("/v1/commands", &[], &asked).await?;
     let word = |name: &str| told[name].as_str().unwrap_or_default().to_owned();
     match told["subject"].as_str() {
         Some(call) => println!("{from} rings. The call is `{call}` of the source `{}`.", word("source")),

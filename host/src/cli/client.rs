@@ -71,8 +71,8 @@ impl Client {
     }
 
     /// `POST` of JSON.
-    pub async fn send(&self, path: &str, body: &Value) -> Result<Value, Failure> {
-        self.ask(reqwest::Method::POST, path, &[], Some(body)).await
+    pub async fn send(&self, path: &str, query: &[(&str, String)], body: &Value) -> Result<Value, Failure> {
+        self.ask(reqwest::Method::POST, path, query, Some(body)).await
     }
 
     async fn ask(

@@ -32,6 +32,10 @@ enum Command {
         /// What is to be read, by the component's own word
         #[arg(long, default_value = "sync")]
         kind: String,
+        /// What the job is given, as a JSON object: `{"since": "2026-11-20T08:00:00Z"}` or `{"chat": "34600111222"}` for
+        /// a repair of WhatsApp. `cordboard components inspect` shows what there is, under `x-jobs`
+        #[arg(long, value_name = "JSON", value_parser = object)]
+        parameters: Option<Value>,
     },
     /// Show what is read of a source, and how far it is
     Jobs {
@@ -45,10 +49,14 @@ pub async fn run(folder: &Path, arguments: &Arguments) -> Result<(), Failure> {
     let client = Client::new(folder, &arguments.whom)?;
     match &arguments.command {
         None => list(&client, arguments).await,
-        Some(Command::Sync { source, session, kind }) => {
+        Some(Command::Sync { source, session, kind, parameters }) => {
             let mut query = vec![("kind", kind.clone())];
             query.extend(session.clone().map(|session| ("session", session)));
-            let row = client.post(&format!("/v1/sources/{source}/sync"), &query).await?;
+            let path = format!("/v1/sources/{source}/sync");
+            let row = match parameters {
+                Some(parameters) => client.send(&path, &query, parameters).await?,
+                None => client.post(&path, &query).await?,
+            };
             print!("{}", if arguments.json { serde_json::to_string_pretty(&row)? + "\n" } else { job(&row) });
             Ok(())
         }
@@ -65,6 +73,12 @@ pub async fn run(folder: &Path, arguments: &Arguments) -> Result<(), Failure> {
             Ok(())
         }
     }
+}
+
+/// A JSON object, as somebody types it.
+fn object(text: &str) -> Result<Value, String> {
+    let value: Value = serde_json::from_str(text).map_err(|why| why.to_string())?;
+    if value.is_object() { Ok(value) } else { Err("this is no JSON object".to_owned()) }
 }
 
 /// A job with its stages.
@@ -134,6 +148,10 @@ fn told(source: &Value) -> String {
         if !value.is_empty() {
             more += &format!(", {before}{value}");
         }
+    }
+    let lost = &connection["lost"];
+    if connection["why"].is_null() && !lost.is_null() {
+        more += &format!(", lost before at {} because {}", text(&lost["at"]), text(&lost["why"]));
     }
     let counted = ["connects", "received", "sent", "observations", "dropped", "uncommitted"];
     let counted = counted.map(|name| format!("{name} {}", connection[name]));

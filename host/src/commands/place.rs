@@ -8,8 +8,7 @@ use super::form::{complete, invalid};
 use super::{Ask, Asker, CommandError, Commands};
 use crate::components::contract::{Ability, Command};
 use crate::intake::Entry;
-use crate::live::Sight;
-use crate::model::{Agent, Kind, Subject};
+use crate::model::{Agent, Item, Kind, Subject, occupies};
 
 /// A command and the source that is to carry it out.
 pub(super) struct Place {
@@ -32,14 +31,13 @@ impl Commands {
         }
         complete(&ask.name, &arguments)?;
         let entry = self.source(asker, ask, &arguments).await?;
-        if let Some(desk) = &asker.desk
-            && ask.name != ORIGINATE
-        {
-            self.concerns(asker, desk, &entry, &arguments).await?;
-        }
+        let telephone = match &asker.desk {
+            _ if ask.name == ORIGINATE => text(&arguments, "from"),
+            Some(desk) => Some(self.own_telephone(asker, desk, &entry, &arguments).await?),
+            None => None,
+        };
         let agent = ask.agent.clone().or_else(|| {
-            let own = || asker.desk.as_ref().and_then(|desk| desk.first().cloned());
-            let extension = text(&arguments, "from").filter(|_| ask.name == ORIGINATE).or_else(own)?;
+            let extension = telephone?;
             let name = asker.tenant.agent_at(&extension).and_then(|agent| agent.name.clone());
             Some(Agent { extension: Some(extension), name, user: None })
         });
@@ -98,21 +96,23 @@ impl Commands {
         }
     }
 
-    /// An agent acts on calls of the own desk. Whether there is another one of that id is nobody's business.
-    async fn concerns(
+    /// Which of the agent's own telephones has the call: it rings there, or somebody talks there. What a colleague has
+    /// taken, or what is over, is not the agent's any more; whether there is such a call is nobody's business.
+    async fn own_telephone(
         &self,
         asker: &Asker,
-        desk: &Arc<[String]>,
+        desk: &[String],
         entry: &Entry,
         arguments: &Map<String, Value>,
-    ) -> Result<(), CommandError> {
+    ) -> Result<String, CommandError> {
         let id = text(arguments, "call").unwrap_or_default();
         let subject = Subject { source: entry.name.clone(), kind: Kind::Call, id };
         let record = self.store.record_of(&asker.tenant.name, &subject).await?;
-        match record.is_some_and(|record| Sight::Desk(desk.clone()).sees(&record.item)) {
-            true => Ok(()),
-            false => Err(forbidden("/arguments/call", "no such call concerns your extensions")),
-        }
+        let own = record.and_then(|record| match record.item {
+            Item::Call(call) => desk.iter().find(|extension| occupies(&call, extension)).cloned(),
+            _ => None,
+        });
+        own.ok_or_else(|| forbidden("/arguments/call", "no such call rings or is talked on at your extensions"))
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::{Map, Value};
+
 use super::contract::{Abilities, Descriptor};
+use super::descriptor::Schemas;
 use super::question::Ready;
 
 /// A file that was read, compiled, looked at and described.
@@ -14,7 +17,7 @@ pub struct Component {
     pub(super) size: u64,
     pub(super) imports: Vec<Port>,
     pub(super) exports: Vec<Port>,
-    pub(super) validator: Option<jsonschema::Validator>,
+    pub(super) schemas: Option<Schemas>,
     pub(super) ready: Ready,
 }
 
@@ -27,10 +30,10 @@ pub struct Port {
     pub functions: Vec<String>,
 }
 
-/// A setting that does not fit the component's schema.
+/// A value that does not fit the component's schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
-    /// Where, as a JSON pointer into the settings.
+    /// Where, as a JSON pointer into the settings or the parameters.
     pub pointer: String,
     /// What is wrong with it.
     pub what: String,
@@ -73,14 +76,34 @@ impl Component {
     }
 
     /// Checks settings against the component's own schema. No value is repeated: it may be a secret.
-    pub fn mistakes(&self, settings: &serde_json::Value) -> Vec<Mistake> {
-        let Some(validator) = &self.validator else { return Vec::new() };
-        let mistake = |error: jsonschema::ValidationError<'_>| Mistake {
-            pointer: error.instance_path().to_string(),
-            what: error.masked().to_string(),
-        };
-        validator.iter_errors(settings).map(mistake).collect()
+    pub fn mistakes(&self, settings: &Value) -> Vec<Mistake> {
+        self.schemas.as_ref().map_or_else(Vec::new, |schemas| misfits(&schemas.settings, settings))
     }
+
+    /// The kinds of jobs that somebody may ask for; absent when the component does not say.
+    pub fn jobs(&self) -> Option<Vec<&str>> {
+        let jobs = self.schemas.as_ref()?.jobs.as_ref()?;
+        Some(jobs.keys().map(String::as_str).collect())
+    }
+
+    /// Checks what somebody gives a job of this kind. Where the component does not say what it may be given, it is
+    /// nothing.
+    pub fn job_mistakes(&self, kind: &str, parameters: &Map<String, Value>) -> Vec<Mistake> {
+        let jobs = self.schemas.as_ref().and_then(|schemas| schemas.jobs.as_ref());
+        if let Some(validator) = jobs.and_then(|jobs| jobs.get(kind)) {
+            return misfits(validator, &Value::Object(parameters.clone()));
+        }
+        let what = format!("the component does not say that its job `{kind}` may be given anything");
+        (!parameters.is_empty()).then_some(Mistake { pointer: String::new(), what }).into_iter().collect()
+    }
+}
+
+fn misfits(validator: &jsonschema::Validator, value: &Value) -> Vec<Mistake> {
+    let mistake = |error: jsonschema::ValidationError<'_>| Mistake {
+        pointer: error.instance_path().to_string(),
+        what: error.masked().to_string(),
+    };
+    validator.iter_errors(value).map(mistake).collect()
 }
 
 /// Why a file is no component for this hub.

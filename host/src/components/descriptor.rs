@@ -1,5 +1,7 @@
 //! Whether what a component says of itself can be.
 
+use std::collections::BTreeMap;
+
 use jsonschema::Validator;
 use serde_json::Value;
 
@@ -18,6 +20,18 @@ const BATCH: u32 = 1000;
 /// The most commands.
 const COMMANDS: usize = 100;
 
+/// The most kinds of jobs.
+const JOBS: usize = 100;
+
+/// The schemas of a component, made ready.
+#[derive(Debug)]
+pub(super) struct Schemas {
+    /// Of its settings.
+    pub settings: Validator,
+    /// Of what each kind of job may be given; absent when the component does not say.
+    pub jobs: Option<BTreeMap<String, Validator>>,
+}
+
 /// Before it was asked.
 pub(super) fn unknown() -> Descriptor {
     Descriptor {
@@ -32,8 +46,8 @@ pub(super) fn unknown() -> Descriptor {
     }
 }
 
-/// Checks it all, and makes its settings' schema ready.
-pub(super) fn check(said: &Descriptor) -> Result<Validator, String> {
+/// Checks it all, and makes its schemas ready.
+pub(super) fn check(said: &Descriptor) -> Result<Schemas, String> {
     let sound = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let name = &said.name;
     if name.is_empty() || name.len() > NAME || !name.chars().all(sound) || name.starts_with('-') || name.ends_with('-')
@@ -68,12 +82,32 @@ pub(super) fn check(said: &Descriptor) -> Result<Validator, String> {
     if !said.settings_schema.is_object() {
         return Err("settings-schema: must be a JSON object".to_owned());
     }
-    let validator =
+    let settings =
         jsonschema::validator_for(&said.settings_schema).map_err(|error| format!("settings-schema: {error}"))?;
+    let jobs = jobs(&said.settings_schema)?;
     for host in &said.hosts {
         check_host(host, &said.settings_schema)?;
     }
-    Ok(validator)
+    Ok(Schemas { settings, jobs })
+}
+
+/// What jobs may be given: `x-jobs` of the settings' schema has a schema for each kind.
+fn jobs(schema: &Value) -> Result<Option<BTreeMap<String, Validator>>, String> {
+    let Some(jobs) = schema.get("x-jobs") else { return Ok(None) };
+    let Some(jobs) = jobs.as_object() else { return Err("settings-schema: `x-jobs` must be an object".to_owned()) };
+    if jobs.len() > JOBS {
+        return Err(format!("settings-schema: {} jobs are more than {JOBS}", jobs.len()));
+    }
+    let ready = |(kind, schema): (&String, &Value)| {
+        if kind.is_empty() || kind.len() > NAME || kind.contains(char::is_control) || !schema.is_object() {
+            return Err(format!("settings-schema: the job `{}` is no word with a schema", kind.escape_debug()));
+        }
+        // A date that is none should be told to whoever writes it, and not stop the job.
+        let validator = jsonschema::options().should_validate_formats(true).build(schema);
+        let validator = validator.map_err(|error| format!("settings-schema: the job `{kind}`: {error}"))?;
+        Ok((kind.clone(), validator))
+    };
+    jobs.iter().map(ready).collect::<Result<_, _>>().map(Some)
 }
 
 fn check_host(host: &str, schema: &Value) -> Result<(), String> {
@@ -113,7 +147,7 @@ mod tests {
     #[test]
     fn each_mistake_has_its_sentence() {
         type Spoil = fn(&mut Descriptor);
-        let cases: [(Spoil, &str); 11] = [
+        let cases: [(Spoil, &str); 14] = [
             (|it| it.name = "Vtiger 8".into(), "name: `Vtiger 8`"),
             (|it| it.name = "../x".into(), "name: "),
             (|it| it.version = String::new(), "version: "),
@@ -123,6 +157,9 @@ mod tests {
             (|it| it.commands = vec!["call.x".into(); 101], "commands: 101"),
             (|it| it.settings_schema = json!("x"), "must be a JSON object"),
             (|it| it.settings_schema = json!({"type": "nothing"}), "settings-schema: "),
+            (|it| it.settings_schema = json!({"x-jobs": ["sync"]}), "`x-jobs` must be an object"),
+            (|it| it.settings_schema = json!({"x-jobs": {"sync": true}}), "the job `sync` is no word with a schema"),
+            (|it| it.settings_schema = json!({"x-jobs": {"sync": {"type": 7}}}), "the job `sync`: "),
             (|it| it.hosts = vec!["{server}".into()], "means the setting `server`"),
             (|it| it.hosts = vec!["*".into()], "hosts: `*`"),
         ];

@@ -41,7 +41,7 @@ const IDLE_PER_HOST: usize = 32;
 const BUFFERED: usize = 1 << 20;
 
 /// Redirects that a fetch follows.
-const HOPS: usize = 5;
+const HOPS: usize = 3;
 
 /// What a component that names none is called.
 const USER_AGENT: &str = concat!("Cordboard/", env!("CARGO_PKG_VERSION"));
@@ -147,7 +147,7 @@ impl Egress {
         Ok(self.streamed(answer, options.unwrap_or_default(), entry))
     }
 
-    /// Fetches a file, following redirects as long as they lead to hosts that are allowed.
+    /// Fetches a file, following a few redirects as long as they lead to hosts that are allowed, and not away from TLS.
     pub async fn fetch(&self, url: &str, limit: u64, recorder: Recorder) -> Result<(Option<String>, Vec<u8>), Failure> {
         let mut bytes = Vec::new();
         let limit = limit.min(self.limits.answer_body as u64);
@@ -174,7 +174,11 @@ impl Egress {
             let status = answer.status();
             let location = answer.headers().get(header::LOCATION).and_then(|to| to.to_str().ok());
             if let Some(location) = location.filter(|_| status.is_redirection()) {
-                url = answer.url().join(location).map_err(|_| misled(&url, location))?.to_string();
+                let next = answer.url().join(location).map_err(|_| misled(&url, location))?;
+                if answer.url().scheme() == "https" && next.scheme() != "https" {
+                    return Err(uncovered(&url, &next));
+                }
+                url = next.to_string();
                 continue;
             }
             if !status.is_success() {
@@ -202,7 +206,8 @@ impl Egress {
             into.flush().await.map_err(|why| unkept(&why))?;
             return Ok(kind);
         }
-        Err(Failure::Rejected { code: "redirects".into(), why: format!("more than {HOPS} redirects, lastly to {url}") })
+        let why = format!("more than {HOPS} redirects, lastly to {}", without_query(&url));
+        Err(Failure::Rejected { code: "redirects".into(), why })
     }
 
     fn check(&self, url: &str) -> Result<Url, Failed> {
@@ -376,6 +381,11 @@ fn unkept(why: &std::io::Error) -> Failure {
 fn misled(url: &str, location: &str) -> Failure {
     let why = format!("{} redirects to `{location}`, which is no URL", without_query(url));
     Failure::Retryable { why, status: None, after: None }
+}
+
+fn uncovered(url: &str, next: &Url) -> Failure {
+    let why = format!("{} redirects from https to {}", without_query(url), next.scheme());
+    Failure::Rejected { code: "insecure".into(), why }
 }
 
 fn status_failure(url: &str, status: http::StatusCode) -> Failure {

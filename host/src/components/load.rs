@@ -33,7 +33,7 @@ impl Runtime {
         let ready = self.link(&file, &compiled, abilities, &imports)?;
         let mut component = Component {
             descriptor: descriptor::unknown(),
-            validator: None,
+            schemas: None,
             abilities,
             hash,
             path: path.to_owned(),
@@ -99,9 +99,9 @@ impl Runtime {
             instance.live.ask(Describe, self.options.describe_time).await
         };
         let said = asking.await.map_err(|fault| LoadError::Describe { file: file.to_owned(), fault })?;
-        let validator = descriptor::check(&said).map_err(|why| LoadError::Descriptor { file: file.to_owned(), why })?;
+        let schemas = descriptor::check(&said).map_err(|why| LoadError::Descriptor { file: file.to_owned(), why })?;
         component.descriptor = said;
-        component.validator = Some(validator);
+        component.schemas = Some(schemas);
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use super::outside::Play;
 use super::specimen::moment;
 use super::{Candidate, Report};
 use crate::components::Session;
-use crate::components::contract::{Ability, Action, Command, Input};
+use crate::components::contract::{Ability, Action, Command, Input, Left};
 
 const PART: &str = "connection";
 
@@ -31,7 +31,7 @@ pub(super) async fn run(candidate: &Candidate, report: &mut Report) {
 
 async fn begun(candidate: &Candidate) -> Result<Session, String> {
     let mut session = candidate.on(Play::Away)?.open_session().await.map_err(|fault| fault.to_string())?;
-    tell(&mut session, 0, vec![Input::Unfinished(Vec::new()), Input::Opened]).await?;
+    tell(&mut session, 0, vec![Input::Left(Left { heard: moment(0), unfinished: Vec::new() }), Input::Opened]).await?;
     Ok(session)
 }
 

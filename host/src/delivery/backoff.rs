@@ -29,6 +29,8 @@ mod tests {
         assert!(longest(1) <= FIRST);
         assert!(longest(4) > FIRST, "the fourth wait is drawn from up to 8 seconds");
         assert!(longest(40) <= CEILING);
+        let shortest = (0..200).map(|_| wait(40, FIRST, CEILING, None)).min().unwrap();
+        assert!(shortest < CEILING / 2, "those who wait for the same thing do not come back together: {shortest:?}");
     }
 
     #[test]

@@ -21,6 +21,18 @@ const AHEAD: Duration = Duration::from_secs(60);
 /// How long one login may take before another node may try.
 const LOGIN: Duration = Duration::from_secs(60);
 
+/// The attribute of a grant with the moments of logins that have failed since.
+const FAILED: &str = "failed-logins";
+
+/// The attribute with what the last of them said.
+const WHY: &str = "failed-login";
+
+/// Moments that are kept at most.
+const MOMENTS: usize = 8;
+
+/// Characters of what a failure said.
+const WORDS: usize = 300;
+
 /// A use whose calls carry a grant.
 pub struct Granted {
     tenant: String,
@@ -157,17 +169,21 @@ impl Granted {
         let grant = match unkept.take() {
             Some(grant) => grant,
             None => match self.stored(&refused).await.map_err(unavailable)? {
-                Some(newer) if Some(&newer) != refused.as_ref() && lasts(&newer) => {
+                Some(newer) if !is_one(&newer, refused.as_ref()) && lasts(&newer) => {
                     self.component.set_grant(Some(newer));
                     drop(lock);
                     return Ok(());
                 }
                 previous => {
-                    let (issued, more) = self.component.issue(previous).await;
+                    let (issued, more) = self.component.issue(previous.clone()).await;
+                    let answered = more.iter().filter(|exchange| counted(exchange)).count();
                     exchanges.extend(more);
                     match issued {
                         Ok(Ok(grant)) => grant,
-                        Ok(Err(failure)) => return Err(Ok(failure)),
+                        Ok(Err(failure)) => {
+                            self.note(previous, answered, &failure).await;
+                            return Err(Ok(failure));
+                        }
                         Err(fault) => return Err(Err(fault)),
                     }
                 }
@@ -181,6 +197,38 @@ impl Granted {
         tracing::info!(tenant = self.tenant, of = self.name, "logged in");
         Ok(())
     }
+
+    /// Keeps beside the old grant that requests to log in came to nothing: outside systems count those, too, and the
+    /// component is told of them the next time, whatever restarts.
+    async fn note(&self, previous: Option<Grant>, answered: usize, failure: &Failure) {
+        if answered == 0 {
+            return;
+        }
+        let never = || Grant { token: String::new(), expires_at: Some(Instant::default()), attributes: Vec::new() };
+        let mut grant = previous.unwrap_or_else(never);
+        let before = grant.attributes.iter().find(|(name, _)| name == FAILED).map(|(_, moments)| moments.clone());
+        let now = Instant::now().millis().to_string();
+        let mut moments: Vec<&str> = before.iter().flat_map(|moments| moments.split(',')).collect();
+        moments.extend(std::iter::repeat_n(now.as_str(), answered.min(MOMENTS)));
+        let moments = moments[moments.len().saturating_sub(MOMENTS)..].join(",");
+        grant.attributes.retain(|(name, _)| name != FAILED && name != WHY);
+        grant.attributes.push((FAILED.to_owned(), moments));
+        let why = self.component.redacted(&failure.to_string());
+        grant.attributes.push((WHY.to_owned(), why.chars().take(WORDS).collect()));
+        if let Err(why) = self.store.put_grant(&self.tenant, &self.name, &grant).await {
+            tracing::warn!(tenant = self.tenant, of = self.name, "a login that failed could not be counted: {why}");
+        }
+    }
+}
+
+/// Whether two are the same grant, whatever has been noted of either.
+fn is_one(grant: &Grant, other: Option<&Grant>) -> bool {
+    other.is_some_and(|other| (&grant.token, grant.expires_at) == (&other.token, other.expires_at))
+}
+
+/// Whether the outside system itself has answered, and not what stands before it.
+fn counted(exchange: &Exchange) -> bool {
+    exchange.status.is_some_and(|status| !matches!(status, 502 | 503))
 }
 
 fn lasts(grant: &Grant) -> bool {

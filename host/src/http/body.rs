@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequest, Request};
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use super::Api;
 use super::problem::{Kind, Problem};
@@ -67,16 +68,40 @@ impl<T: DeserializeOwned> FromRequest<Arc<Api>> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, Problem> {
-        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        if essence != "application/json" && !(essence.starts_with("application/") && essence.ends_with("+json")) {
-            let detail = format!("the body must be application/json, not `{}`", essence.escape_default());
-            return Err(Problem::new(Kind::MediaType, detail));
-        }
+        json(request.headers())?;
         let limit = api.plan.load().hub.limits.body;
         let bytes = read(request.into_body(), limit).await?;
         parse(&bytes).map(Json)
     }
+}
+
+/// The members of a JSON object; none when there is no body.
+pub(super) struct Members(pub(super) Map<String, Value>);
+
+impl FromRequest<Arc<Api>> for Members {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, Problem> {
+        let kind = json(request.headers());
+        let limit = api.plan.load().hub.limits.body;
+        let bytes = read(request.into_body(), limit).await?;
+        if bytes.is_empty() {
+            return Ok(Members(Map::new()));
+        }
+        kind?;
+        parse(&bytes).map(Members)
+    }
+}
+
+/// Whether a body says that it is JSON.
+fn json(headers: &HeaderMap) -> Result<(), Problem> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json")) {
+        return Ok(());
+    }
+    let detail = format!("the body must be application/json, not `{}`", essence.escape_default());
+    Err(Problem::new(Kind::MediaType, detail))
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {

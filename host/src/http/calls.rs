@@ -51,11 +51,9 @@ pub(super) struct Asked {
 
 /// Some of a list.
 #[derive(Serialize, utoipa::ToSchema)]
-#[schema(as = CallPage)]
-#[allow(dead_code, reason = "names the shape for the documentation")]
 pub(super) struct CallPage {
     #[schema(value_type = Vec<Object>)]
-    items: (),
+    items: Vec<Record>,
     /// To be given as `after` for what follows; absent at the end.
     next: Option<String>,
 }
@@ -69,7 +67,7 @@ pub(super) async fn list(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Query(asked): Query<Asked>,
-) -> Result<Json<Page<Record>>, Problem> {
+) -> Result<Json<CallPage>, Problem> {
     let limit = limit(asked.limit)?;
     let filter = CallFilter {
         source: asked.source,
@@ -82,7 +80,8 @@ pub(super) async fn list(
         agent: desk(&caller, asked.agent)?,
         text: asked.text,
     };
-    Ok(Json(api.store.calls(&caller.tenant.name, &filter, asked.after.as_deref(), limit).await?))
+    let Page { items, next } = api.store.calls(&caller.tenant.name, &filter, asked.after.as_deref(), limit).await?;
+    Ok(Json(CallPage { items, next }))
 }
 
 pub(super) fn one_of(name: &str, word: Option<String>, words: &[&str]) -> Result<Option<String>, Problem> {

@@ -109,8 +109,8 @@ impl CommandView {
 ///
 /// Answered when it is done, accepted (`subject` is the call in which the end will be seen) or unknown (it may have
 /// happened or not). What the outside system refuses is a problem with its own words. With the same `Idempotency-Key`
-/// nothing is done twice: the answer comes from what was written down. An agent acts from its own extensions and on
-/// calls of its own desk.
+/// nothing is done twice: the answer comes from what was written down. An agent acts from its own extensions, and on
+/// calls that ring or are talked on there.
 #[utoipa::path(post, path = "/v1/commands", tag = "commands", request_body = Asked,
     params(("Idempotency-Key" = Option<String>, Header, description = "The command's key")),
     responses((status = 200, description = "It has ended", body = CommandView),

@@ -36,10 +36,9 @@ pub(super) struct Asked {
 
 /// Some of a list.
 #[derive(Serialize, utoipa::ToSchema)]
-#[allow(dead_code, reason = "names the shape for the documentation")]
 pub(super) struct DeliveryPage {
     #[schema(value_type = Vec<Object>)]
-    items: (),
+    items: Vec<Delivery>,
     /// To be given as `after` for what follows; absent at the end.
     next: Option<String>,
 }
@@ -51,11 +50,12 @@ pub(super) async fn list(
     State(api): State<Arc<Api>>,
     Supervisor(caller): Supervisor,
     Query(asked): Query<Asked>,
-) -> Result<Json<Page<Delivery>>, Problem> {
+) -> Result<Json<DeliveryPage>, Problem> {
     let limit = limit(asked.limit)?;
     let Asked { sink, state, record, since, after, .. } = asked;
     let filter = DeliveryFilter { sink, state, record, since, id: None };
-    Ok(Json(api.store.deliveries(&caller.tenant.name, &filter, after.as_deref(), limit).await?))
+    let Page { items, next } = api.store.deliveries(&caller.tenant.name, &filter, after.as_deref(), limit).await?;
+    Ok(Json(DeliveryPage { items, next }))
 }
 
 /// A delivery with its attempts, newest first.

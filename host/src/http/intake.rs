@@ -43,10 +43,9 @@ pub(super) struct Asked {
 
 /// Some of a list.
 #[derive(Serialize, utoipa::ToSchema)]
-#[allow(dead_code, reason = "names the shape for the documentation")]
 pub(super) struct IntakePage {
     #[schema(value_type = Vec<Object>)]
-    items: (),
+    items: Vec<IntakeRow>,
     /// To be given as `after` for what follows; absent at the end.
     next: Option<String>,
 }
@@ -58,11 +57,12 @@ pub(super) async fn list(
     State(api): State<Arc<Api>>,
     Supervisor(caller): Supervisor,
     Query(asked): Query<Asked>,
-) -> Result<Json<Page<IntakeRow>>, Problem> {
+) -> Result<Json<IntakePage>, Problem> {
     let limit = limit(asked.limit)?;
     let Asked { verdict, source, from, to, after, .. } = asked;
     let filter = IntakeFilter { verdict: known(verdict, "verdict")?, source, from, to };
-    Ok(Json(api.store.intake(&caller.tenant.name, &filter, after.as_deref(), limit).await?))
+    let Page { items, next } = api.store.intake(&caller.tenant.name, &filter, after.as_deref(), limit).await?;
+    Ok(Json(IntakePage { items, next }))
 }
 
 fn known(verdict: Option<String>, field: &str) -> Result<Option<String>, Problem> {

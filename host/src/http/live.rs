@@ -49,9 +49,10 @@ pub(super) struct Asked {
 /// Events as they happen, over a WebSocket.
 ///
 /// Who asks is known by an `Authorization` header; or by the subprotocols `cordboard.v1, bearer.TOKEN`; or by a ticket. A
-/// token never stands in the address. With `since` the events after that number come first, without a gap and without
-/// repeats. An agent gets what concerns its own extensions. A socket that reads too slowly is closed with 4008 and
-/// resumes.
+/// token never stands in the address. The first frame, `hello`, names the sources that are `away`; `source.connected` and
+/// `source.disconnected` tell what becomes of them. With `since` the events after that number come first, without a gap
+/// and without repeats. An agent gets what concerns its own extensions. A socket that reads too slowly is closed with
+/// 4008 and resumes.
 #[utoipa::path(get, path = "/v1/live", tag = "live", params(Asked),
     responses((status = 101, description = "The socket is open"),
         (status = 426, description = "Not asked for as a WebSocket", body = super::problem::Document),

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use super::Api;
 use super::file;
 use super::problem::Problem;
-use super::query::{Id, Query};
-use super::signed::{Link, Opener, chosen};
+use super::query::Id;
+use super::signed::{Opener, Proof, Signed, chosen};
 use crate::media::Attached;
 use crate::model::Item;
 use crate::recordings::Part;
@@ -25,12 +25,6 @@ const POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbo
 pub(super) struct Asked {
     /// Which of the message's media, by its id; needed when there are several.
     media: Option<String>,
-    /// Of a signed link: whose it is.
-    tenant: Option<String>,
-    /// Of a signed link: when it ends, in seconds since 1970.
-    expires: Option<u64>,
-    /// Of a signed link: what proves it.
-    signature: Option<String>,
 }
 
 /// What is attached to a message.
@@ -38,7 +32,7 @@ pub(super) struct Asked {
 /// A link that the hub made for a CRM needs no token. `Range` is understood. The type of the answer is what the bytes
 /// are, when that is what the sender said; else it is a file to be kept.
 #[utoipa::path(get, path = "/v1/media/{message}", tag = "people", security(("bearer" = []), ()),
-    params(("message" = i64, Path, description = "The id of the message's record"), Asked),
+    params(("message" = i64, Path, description = "The id of the message's record"), Asked, Proof),
     responses(
         (status = 200, description = "The file", content_type = "application/octet-stream", body = Vec<u8>),
         (status = 206, description = "The part that was asked for", content_type = "application/octet-stream",
@@ -51,16 +45,11 @@ pub(super) struct Asked {
 pub(super) async fn media(
     State(api): State<Arc<Api>>,
     Id(id): Id,
-    Query(asked): Query<Asked>,
+    Signed(asked, proof): Signed<Asked>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let link = Link {
-        tenant: asked.tenant.as_deref(),
-        id: asked.media.as_deref(),
-        expires: asked.expires,
-        signature: asked.signature.as_deref(),
-    };
-    let Opener { tenant, name, sight } = Opener::of(&api, Part::Media, id, link, &headers).await?;
+    let opened = (Part::Media, id, asked.media.as_deref());
+    let Opener { tenant, name, sight } = Opener::of(&api, opened, &proof, &headers).await?;
     let record = api.store.record(&tenant, id).await?.filter(|record| sight.sees(&record.item));
     let record = record.ok_or_else(|| Problem::missing("message"))?;
     let Item::Message(message) = &record.item else { return Err(Problem::missing("message")) };

@@ -56,7 +56,8 @@ fn describe() {
     describe_histogram!("cordboard_delivery_seconds", Unit::Seconds, "Time of one call of an adapter");
     describe_gauge!("cordboard_deliveries_due", "Deliveries that are due");
     describe_gauge!("cordboard_deliveries_parked", "Deliveries that wait for a person");
-    describe_gauge!("cordboard_lanes_paused", "Lanes that do not run");
+    describe_gauge!("cordboard_lanes_paused", "Lanes that wait for a person");
+    describe_gauge!("cordboard_lanes_waiting", "Lanes that wait for their outside system, and go on by themselves");
     describe_counter!("cordboard_component_faults_total", "Calls that broke a component down, by component");
     describe_counter!("cordboard_directory_total", "Questions whose a number is, by what became of them");
     describe_counter!("cordboard_route_total", "Questions of a dialplan, by what became of them");
@@ -124,8 +125,11 @@ pub(super) async fn metrics(State(api): State<Arc<Api>>, headers: HeaderMap) -> 
         gauge!("cordboard_deliveries_parked").set(lanes.iter().map(|lane| lane.parked).sum::<u64>() as f64);
     }
     let plan = api.plan.load();
-    let states = plan.tenants.keys().flat_map(|tenant| api.lanes.states(tenant));
-    gauge!("cordboard_lanes_paused").set(states.filter(|lane| lane.state != "running").count() as f64);
+    let lanes: Vec<_> = plan.tenants.keys().flat_map(|tenant| api.lanes.states(tenant)).collect();
+    for (state, gauge) in [("paused", gauge!("cordboard_lanes_paused")), ("waiting", gauge!("cordboard_lanes_waiting"))]
+    {
+        gauge.set(lanes.iter().filter(|lane| lane.state == state).count() as f64);
+    }
     let phases = api.connections.phases();
     for phase in ConnectionPhase::ALL {
         let count = phases.get(phase.word()).copied().unwrap_or_default();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::Uri;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
@@ -16,16 +17,21 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<Api>> for Query<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &Arc<Api>) -> Result<Self, Problem> {
-        axum::extract::Query::try_from_uri(&parts.uri).map(|axum::extract::Query(value)| Query(value)).map_err(|why| {
-            let text = why.body_text();
-            let text = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
-            let word = |name: &&str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-            match text.split_once(": ").filter(|(name, _)| word(name)) {
-                Some((name, what)) => Problem::new(Kind::Malformed, what).at(name),
-                None => Problem::new(Kind::Malformed, text),
-            }
-        })
+        read(&parts.uri).map(Query)
     }
+}
+
+/// The parameters of an address's query.
+pub(super) fn read<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
+    axum::extract::Query::try_from_uri(uri).map(|axum::extract::Query(value)| value).map_err(|why| {
+        let text = why.body_text();
+        let text = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
+        let word = |name: &&str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        match text.split_once(": ").filter(|(name, _)| word(name)) {
+            Some((name, what)) => Problem::new(Kind::Malformed, what).at(name),
+            None => Problem::new(Kind::Malformed, text),
+        }
+    })
 }
 
 /// The number in the path.

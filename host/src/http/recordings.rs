@@ -11,8 +11,8 @@ use serde::Deserialize;
 use super::Api;
 use super::file;
 use super::problem::{Kind, Problem};
-use super::query::{Id, Query};
-use super::signed::{Link, Opener, chosen};
+use super::query::Id;
+use super::signed::{Opener, Proof, Signed, chosen};
 use crate::components::contract;
 use crate::model::call::Recording;
 use crate::model::{self, Call, Instant, Item, Subject};
@@ -27,19 +27,13 @@ pub(super) struct Asked {
     recording: Option<String>,
     /// `mp3` or `opus`; as it is when absent. `Accept: audio/mpeg` or `audio/ogg` says the same.
     format: Option<String>,
-    /// Of a signed link: whose it is.
-    tenant: Option<String>,
-    /// Of a signed link: when it ends, in seconds since 1970.
-    expires: Option<u64>,
-    /// Of a signed link: what proves it.
-    signature: Option<String>,
 }
 
 /// A recording of a call.
 ///
 /// An agent hears those of its own desk. A link that the hub made for a CRM needs no token. `Range` is understood.
 #[utoipa::path(get, path = "/v1/recordings/{call}", tag = "calls", security(("bearer" = []), ()),
-    params(("call" = i64, Path, description = "The id of the call's record"), Asked),
+    params(("call" = i64, Path, description = "The id of the call's record"), Asked, Proof),
     responses(
         (status = 200, description = "The sound", content_type = "audio/*", body = Vec<u8>),
         (status = 206, description = "The part that was asked for", content_type = "audio/*", body = Vec<u8>),
@@ -52,16 +46,11 @@ pub(super) struct Asked {
 pub(super) async fn recording(
     State(api): State<Arc<Api>>,
     Id(id): Id,
-    Query(asked): Query<Asked>,
+    Signed(asked, proof): Signed<Asked>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let link = Link {
-        tenant: asked.tenant.as_deref(),
-        id: asked.recording.as_deref(),
-        expires: asked.expires,
-        signature: asked.signature.as_deref(),
-    };
-    let Opener { tenant, name, sight } = Opener::of(&api, Part::Recording, id, link, &headers).await?;
+    let opened = (Part::Recording, id, asked.recording.as_deref());
+    let Opener { tenant, name, sight } = Opener::of(&api, opened, &proof, &headers).await?;
     let record = api.store.record(&tenant, id).await?.filter(|record| sight.sees(&record.item));
     let record = record.ok_or_else(|| Problem::missing("call"))?;
     let Item::Call(call) = &record.item else { return Err(Problem::missing("call")) };

@@ -1,10 +1,18 @@
 //! Who opens a file: somebody of the tenant, or the holder of a link that the hub has signed.
 
-use axum::http::HeaderMap;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Uri};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::Api;
 use super::auth::Caller;
 use super::problem::{Kind, Problem};
+use super::query;
 use crate::live::Sight;
 use crate::recordings::{LinkError, Part, short};
 
@@ -18,30 +26,56 @@ pub(super) struct Opener {
     pub sight: Sight,
 }
 
-/// The parts of a signed link beside its path.
-pub(super) struct Link<'a> {
-    /// Whose it is.
-    pub tenant: Option<&'a str>,
-    /// What it opens, as it names it.
-    pub id: Option<&'a str>,
-    /// When it ends, in seconds since 1970.
-    pub expires: Option<u64>,
-    /// What proves it.
-    pub signature: Option<&'a str>,
+/// What proves a signed link, beside what it opens.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Proof {
+    /// Of a signed link: whose it is.
+    tenant: Option<String>,
+    /// Of a signed link: when it ends, in seconds since 1970.
+    expires: Option<u64>,
+    /// Of a signed link: what proves it.
+    signature: Option<String>,
+}
+
+/// A query that may be a signed link's: what is asked for, and what proves the link.
+pub(super) struct Signed<T>(pub(super) T, pub(super) Proof);
+
+impl<T: DeserializeOwned> FromRequestParts<Arc<Api>> for Signed<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<Api>) -> Result<Self, Problem> {
+        let pairs = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+        let (proof, asked): (Vec<_>, Vec<_>) =
+            pairs.partition(|(name, _)| matches!(&**name, "tenant" | "expires" | "signature"));
+        Ok(Signed(query::read(&address(&asked)?)?, query::read(&address(&proof)?)?))
+    }
+}
+
+/// An address of which these are the query.
+fn address(pairs: &[(Cow<'_, str>, Cow<'_, str>)]) -> Result<Uri, Problem> {
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+    Uri::try_from(format!("/?{query}")).map_err(|_| Problem::new(Kind::Malformed, "the query cannot be read"))
 }
 
 impl Opener {
-    /// Whoever has a link that is signed; else whoever the headers say.
-    pub async fn of(api: &Api, part: Part, record: i64, link: Link<'_>, headers: &HeaderMap) -> Result<Self, Problem> {
-        let Some(signature) = link.signature else {
+    /// Whoever has a signed link to this part of a record, under the id that it names; else whoever the headers say.
+    pub async fn of(
+        api: &Api,
+        (part, record, id): (Part, i64, Option<&str>),
+        proof: &Proof,
+        headers: &HeaderMap,
+    ) -> Result<Self, Problem> {
+        let Some(signature) = &proof.signature else {
             let caller = Caller::of(api, headers).await?;
             let sight = caller.sight();
             return Ok(Opener { tenant: caller.tenant.name.clone(), name: caller.name, sight });
         };
         let missing = |what: &str| Problem::new(Kind::Malformed, "a signed link has all of its parts").at(what);
-        let tenant = link.tenant.ok_or_else(|| missing("tenant"))?;
-        let id = link.id.ok_or_else(|| missing(part.name()))?;
-        let expires = link.expires.ok_or_else(|| missing("expires"))?;
+        let tenant = proof.tenant.as_ref().ok_or_else(|| missing("tenant"))?;
+        let id = id.ok_or_else(|| missing(part.name()))?;
+        let expires = proof.expires.ok_or_else(|| missing("expires"))?;
         api.links.check(part, tenant, record, id, expires, signature).map_err(|why| {
             let way = match why {
                 LinkError::Wrong => "take the link anew from the record",
@@ -50,7 +84,7 @@ impl Opener {
             Problem::new(Kind::Forbidden, format!("{why}: {way}"))
         })?;
         // What is signed is one file; the parameters say no more than that.
-        Ok(Opener { tenant: tenant.to_owned(), name: "a signed link".to_owned(), sight: Sight::Tenant })
+        Ok(Opener { tenant: tenant.clone(), name: "a signed link".to_owned(), sight: Sight::Tenant })
     }
 }
 

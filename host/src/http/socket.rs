@@ -111,7 +111,7 @@ async fn serve(api: &Api, socket: &mut WebSocket, feed: &mut Feed, caller: &Call
     let mut clock = pin!(sleep_until(soon(Instant::now())));
     let mut unanswered = 0;
     let mut commands = FuturesUnordered::new();
-    if let Err(end) = greet(socket, feed, caller).await {
+    if let Err(end) = greet(api, socket, feed, caller).await {
         return end;
     }
     loop {
@@ -179,19 +179,18 @@ fn ending(cut: Cut, seen: u64) -> End {
     }
 }
 
-/// What a socket is told first.
-async fn greet(socket: &mut WebSocket, feed: &Feed, caller: &Caller) -> Result<(), End> {
+/// What a socket is told first: who it is, where it stands, which sources are away. What becomes of those comes later.
+async fn greet(api: &Api, socket: &mut WebSocket, feed: &Feed, caller: &Caller) -> Result<(), End> {
     let role = match caller.role {
         Role::Agent => "agent",
         Role::Supervisor => "supervisor",
         Role::Admin => "admin",
     };
-    let seq = feed.seen();
-    say(
-        socket,
-        &json!({ "type": "hello", "seq": seq, "tenant": caller.tenant.name, "name": caller.name, "role": role }),
-    )
-    .await?;
+    let (seq, tenant) = (feed.seen(), &caller.tenant.name);
+    let away = api.connections.away(tenant);
+    let hello =
+        json!({ "type": "hello", "seq": seq, "tenant": tenant, "name": caller.name, "role": role, "away": away });
+    say(socket, &hello).await?;
     match feed.gap() {
         Some(Gap::Swept(oldest)) => {
             let detail = "events after the number that you gave are no longer kept";

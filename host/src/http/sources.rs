@@ -10,14 +10,18 @@ use serde::{Deserialize, Serialize};
 
 use super::Api;
 use super::auth::{Caller, Supervisor};
+use super::body::Members;
 use super::problem::{Kind, Problem};
 use super::query::{Names, Query};
-use crate::intake::{self, ConnectionState, Entry};
+use crate::intake::{self, ConnectionState, Entry, Wanted};
 use crate::model::Instant;
-use crate::store::JobRow;
+use crate::store::{Job, JobRow, JobState, Progress};
 
 /// Bytes of a kind of job, and of a session's id.
 const WORD: usize = 255;
+
+/// Bytes of what a job is given, as JSON.
+const PARAMETERS: usize = 16 * 1024;
 
 /// A source.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -66,7 +70,6 @@ pub(super) async fn list(State(api): State<Arc<Api>>, Supervisor(caller): Superv
 
 /// What is read of a source, or was.
 #[derive(Serialize, utoipa::ToSchema)]
-#[allow(dead_code, reason = "names the shape for the documentation")]
 pub(super) struct JobView {
     /// The source.
     source: String,
@@ -74,14 +77,18 @@ pub(super) struct JobView {
     id: String,
     /// `sync`, `repair`, …: the component's word.
     kind: String,
+    /// What it was given, as JSON, by whoever began it.
+    parameters: String,
     /// The session that it reads through.
     session: Option<String>,
     /// `running`, `done`, `failed`.
-    state: String,
+    #[schema(value_type = String)]
+    state: JobState,
     /// True while it waits for its session to be connected.
     held: bool,
     /// For each stage: `stage`, `rows` (what they are), `processed` (= `created` + `updated` + `errors`), `total`.
-    progress: Vec<serde_json::Value>,
+    #[schema(value_type = Vec<Object>)]
+    progress: Vec<Progress>,
     /// Why the last try of a page failed.
     why: Option<String>,
     /// When the next page is due, while it runs.
@@ -95,6 +102,14 @@ pub(super) struct JobView {
     updated_at: Instant,
 }
 
+impl From<JobRow> for JobView {
+    fn from(row: JobRow) -> Self {
+        let JobRow { source, job, state, progress, held, why, next_at, started_at, updated_at, .. } = row;
+        let Job { id, kind, parameters, session, .. } = job;
+        JobView { source, id, kind, parameters, session, state, held, progress, why, next_at, started_at, updated_at }
+    }
+}
+
 /// What is read of a source, and what was, latest first.
 #[utoipa::path(get, path = "/v1/sources/{source}/jobs", tag = "hub",
     params(("source" = String, Path, description = "The source")),
@@ -103,10 +118,11 @@ pub(super) async fn jobs(
     State(api): State<Arc<Api>>,
     Supervisor(caller): Supervisor,
     source: Names<1>,
-) -> Result<Json<Vec<JobRow>>, Problem> {
+) -> Result<Json<Vec<JobView>>, Problem> {
     let Names([source]) = source;
     readable(&api, &caller, &source)?;
-    Ok(Json(api.store.jobs(&caller.tenant.name, Some(&source)).await?))
+    let rows = api.store.jobs(&caller.tenant.name, Some(&source)).await?;
+    Ok(Json(rows.into_iter().map(JobView::from).collect()))
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -121,10 +137,15 @@ pub(super) struct Asked {
 
 /// Reads a source now.
 ///
-/// A job of this kind that runs already is answered with that one, which goes on at once if it was resting. How far it
-/// is: `GET /v1/sources/{source}/jobs`, and `job.progress` on the live feed.
+/// A job of this kind that runs already is answered with that one, which goes on at once if it was resting; where each
+/// session has its own, all of them go on, and the first is the answer. A body gives the job parameters; such a job is
+/// one of its own, and the same once more while it runs is the same job. How far it is:
+/// `GET /v1/sources/{source}/jobs`, and `job.progress` on the live feed.
 #[utoipa::path(post, path = "/v1/sources/{source}/sync", tag = "hub",
     params(("source" = String, Path, description = "The source"), Asked),
+    request_body(content = Option<Object>, content_type = "application/json", description = "What the job is given, by \
+        name: what there is for each kind stands under `x-jobs` in the schema of the component's settings, which \
+        `cordboard components inspect` shows. `inbox-hub` takes `since` and `chat` for `repair`"),
     responses((status = 202, description = "The job", body = JobView),
         (status = "default", body = super::problem::Document)))]
 pub(super) async fn sync(
@@ -132,21 +153,43 @@ pub(super) async fn sync(
     Supervisor(caller): Supervisor,
     source: Names<1>,
     Query(asked): Query<Asked>,
+    Members(parameters): Members,
 ) -> Result<Response, Problem> {
     let Names([source]) = source;
     let entry = readable(&api, &caller, &source)?;
-    let kind = asked.kind.as_deref().unwrap_or("sync");
-    for (name, word) in [("kind", Some(kind)), ("session", asked.session.as_deref())] {
+    let wanted =
+        Wanted { kind: asked.kind.as_deref().unwrap_or("sync"), session: asked.session.as_deref(), parameters };
+    for (name, word) in [("kind", Some(wanted.kind)), ("session", wanted.session)] {
         if word.is_some_and(|word| word.is_empty() || word.len() > WORD || word.contains(char::is_control)) {
             let detail = format!("has from 1 to {WORD} bytes and no control characters");
             return Err(Problem::new(Kind::Malformed, detail).at(name));
         }
     }
-    let row = intake::start(&entry, &api.store, kind, asked.session.as_deref()).await?;
+    fits(&entry, &wanted)?;
+    let row = intake::start(&entry, &api.store, &wanted).await?;
     let (tenant, who) = (&caller.tenant.name, &caller.name);
     tracing::info!(tenant, source, who, job = row.job.id, "reading was started by hand");
     let place = [(header::LOCATION, format!("/v1/sources/{source}/jobs"))];
-    Ok((StatusCode::ACCEPTED, place, Json(row)).into_response())
+    Ok((StatusCode::ACCEPTED, place, Json(JobView::from(row))).into_response())
+}
+
+/// Whether the component has such a job, and takes what it is given.
+fn fits(entry: &Entry, wanted: &Wanted<'_>) -> Result<(), Problem> {
+    let Wanted { kind, parameters, .. } = wanted;
+    let component = entry.component.component().component();
+    if let Some(kinds) = component.jobs().filter(|kinds| !kinds.contains(kind)) {
+        let detail = format!("`{kind}` is no job of this source; there are: `{}`", kinds.join("`, `"));
+        return Err(Problem::new(Kind::Invalid, detail).at("kind"));
+    }
+    let size = serde_json::to_vec(parameters).map_or(usize::MAX, |json| json.len());
+    if size > PARAMETERS {
+        let detail = format!("what a job is given has {size} bytes; {PARAMETERS} are the most");
+        return Err(Problem::new(Kind::Invalid, detail));
+    }
+    match component.job_mistakes(kind, parameters).into_iter().next() {
+        Some(mistake) => Err(Problem::new(Kind::Invalid, mistake.what).at(mistake.pointer)),
+        None => Ok(()),
+    }
 }
 
 /// A source that can be read.

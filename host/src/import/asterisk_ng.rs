@@ -64,9 +64,12 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Whether a function is on.
+    /// Whether a function is on: also one whose settings are all left to their defaults.
     fn is_on(&self, plugin: &str) -> bool {
-        self.uploaded.as_ref().is_none_or(|uploaded| uploaded.contains(plugin))
+        match &self.uploaded {
+            Some(uploaded) => uploaded.contains(plugin),
+            None => self.settings.contains_key(plugin),
+        }
     }
 
     fn value(&mut self, plugin: &'static str, key: &str) -> Option<&'a Value> {
@@ -224,7 +227,7 @@ impl<'a> Reader<'a> {
             ("amocrm.widget.asterisk_ng", "/asterisk_ng"),
             ("amocrm.records.provider", "/records/*"),
         ];
-        let on = all.into_iter().filter(|(plugin, _)| self.is_on(plugin) && self.settings.contains_key(*plugin));
+        let on = all.into_iter().filter(|(plugin, _)| self.is_on(plugin));
         on.map(|(_, path)| path.to_owned()).collect()
     }
 
@@ -297,9 +300,11 @@ impl<'a> Reader<'a> {
             self.draft.set(key, value);
         }
         // The page of the old server calls it by a name that its code does not know.
-        let default = self.text(DOMAIN, "default_responsible_agent").or_else(|| self.text(DOMAIN, "responsible_agent"));
-        let _ = self.text(DOMAIN, "responsible_agent");
-        match default {
+        let [default, other] = ["default_responsible_agent", "responsible_agent"].map(|key| self.text(DOMAIN, key));
+        if default.is_some() && other.is_some() && default != other {
+            self.draft.leave("standard.domain responsible_agent", "`default_responsible_agent` names somebody else");
+        }
+        match default.or(other) {
             Some(default) => self.draft.set("default_user", default),
             None => self.draft.step("name the user of calls that nobody took: `default_user` of the sink"),
         }
@@ -315,6 +320,8 @@ impl<'a> Reader<'a> {
             }
         }
         self.draft.set("responsible", known);
+        // It logged the calls of its agents, and those that nobody took.
+        self.draft.set("users_only", true);
         self.corrector();
     }
 
@@ -354,13 +361,16 @@ impl<'a> Reader<'a> {
             return;
         }
         self.draft.line("\n[sinks.crm.settings.asterisk_ng]");
-        if self.is_on(STOCK)
-            && let (Some(login), Some(password)) = (self.text(STOCK, "login"), self.text(STOCK, "password"))
-        {
-            self.draft.set("login", login);
-            self.draft.secret("password", "widget_password", &password);
+        if self.is_on(STOCK) {
+            match (self.text(STOCK, "login"), self.text(STOCK, "password")) {
+                (Some(login), Some(password)) => {
+                    self.draft.set("login", login);
+                    self.draft.secret("password", "widget_password", &password);
+                }
+                _ => self.draft.leave(STOCK, "its `login` or its `password` is missing, so nobody could log in"),
+            }
         }
-        if self.is_on(NG) && self.settings.contains_key(NG) {
+        if self.is_on(NG) {
             match self.text_or(NG, "secret_key", "AsteriskNG").as_str() {
                 "AsteriskNG" => {
                     let why = "everybody knows the old server's default: choose another one, here and in the widget";
@@ -379,7 +389,7 @@ impl<'a> Reader<'a> {
     fn records(&mut self, cdr: bool) {
         const PROVIDER: &str = "amocrm.records.provider";
         const FILES: &str = "telephony.records_provider";
-        if !self.is_on(PROVIDER) || !self.settings.contains_key(PROVIDER) {
+        if !self.is_on(PROVIDER) {
             return;
         }
         if let Some(base) = self.text(PROVIDER, "base_url") {
@@ -401,11 +411,18 @@ impl<'a> Reader<'a> {
         }
         let root = self.media_root();
         self.draft.set("media_root", root);
+        self.draft.step(
+            "when the hub has taken over, set `unsigned_before` under `[sinks.crm.settings.asterisk_ng.records]` to that \
+             moment: recordings of later calls then play by signed links alone",
+        );
     }
 
     fn routing(&mut self) {
-        if !self.is_on("telephony.redirecting") || self.uploaded.is_none() {
-            let _ = self.text("standard.domain", "redirect_responsible_agent");
+        if !self.is_on("telephony.redirecting") {
+            if self.text("standard.domain", "redirect_responsible_agent").is_some() {
+                let why = "the plugin `telephony.redirecting` is not uploaded, so no dialplan asks where callers go";
+                self.draft.leave("standard.domain redirect_responsible_agent", why);
+            }
             return;
         }
         self.draft.line("\n[routing]");
@@ -425,7 +442,9 @@ impl<'a> Reader<'a> {
         self.draft.line("\n[[routes]]");
         self.draft.set("from", "pbx");
         self.draft.set("to", "crm");
-        self.draft.set("when", "event.type in ['call.ended', 'call.recorded']");
+        // Also what becomes known of it afterwards, from a call detail record say.
+        self.draft
+            .set("when", "event.type in ['call.ended', 'call.recorded', 'call.updated'] && call.phase == 'ended'");
         self.draft.line("\n[[routes]]");
         self.draft.set("from", "pbx");
         self.draft.set("to", "crm");

@@ -18,6 +18,7 @@ pub(super) fn pattern(text: &str) -> Result<(String, Vec<String>), String> {
     }
     let mut ours = String::new();
     let mut chars = text.chars().peekable();
+    let (mut in_class, mut before) = (false, None);
     while let Some(c) = chars.next() {
         match (c, chars.peek().copied()) {
             ('\\', Some('Z')) => {
@@ -30,10 +31,34 @@ pub(super) fn pattern(text: &str) -> Result<(String, Vec<String>), String> {
             ('\\', Some(next)) => {
                 chars.next();
                 ours.extend([c, next]);
+                before = None;
+            }
+            ('[', next) if !in_class => {
+                ours.push('[');
+                (in_class, before) = (true, None);
+                // First in a class, also of one of what is not in it, a bracket stands for itself.
+                if next == Some('^') {
+                    ours.extend(chars.next());
+                }
+                if chars.next_if_eq(&']').is_some() {
+                    ours.push_str("\\]");
+                }
+            }
+            (']', _) if in_class => {
+                ours.push(']');
+                in_class = false;
+            }
+            // Here classes have classes and sets in them, and Python's do not.
+            (c, _) if in_class => {
+                if c == '[' || matches!(c, '&' | '-' | '~') && before == Some(c) {
+                    ours.push('\\');
+                }
+                ours.push(c);
+                before = Some(c);
             }
             // Python reads `{,3}` as `{0,3}`.
             ('{', Some(',')) => ours.push_str("{0"),
-            ('$', None) => {
+            ('$', _) => {
                 ours.push('$');
                 warnings.push("`$` also matched before a line's end in Python; here it is the very end".to_owned());
             }
@@ -41,7 +66,7 @@ pub(super) fn pattern(text: &str) -> Result<(String, Vec<String>), String> {
         }
     }
     if text.contains("\\w") || text.contains("\\s") || text.contains("\\b") {
-        warnings.push("`\\w`, `\\s` and `\\b` follow Unicode in both, by slightly different tables".to_owned());
+        warnings.push("`\\w`, `\\s` and `\\b` know all letters in Python, and those of ASCII here".to_owned());
     }
     Regex::new(&ours).map_err(|why| why.to_string().lines().last().unwrap_or_default().trim().to_owned())?;
     Ok((ours, warnings))
@@ -99,6 +124,12 @@ mod tests {
             (r"^8(?P<rest>\d{10})\Z", r"+7\g<rest>", "89990001122", "+79990001122"),
             (r"(\d)(\d)", r"\2\1", "1234", "2143"),
             (r"\d{,2}9", "x", "129", "x"),
+            (r"[[(]", "", "(1[2", "12"),
+            (r"[]x]", "", "1]x2", "12"),
+            (r"[^]x]", "", "1]x2", "]x"),
+            (r"[+--]", "", "+,-7", "7"),
+            (r"[a&&b]", "", "a&b1", "1"),
+            (r"[\s()-]", "", "(1) 2-3", "123"),
             ("1", "$1", "1", "$1"),
             ("a", r"\\", "a", "\\"),
             (r"(1)(2)(3)(4)(5)(6)(7)(8)(9)(0)", r"\10", "1234567890", "0"),

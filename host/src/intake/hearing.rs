@@ -13,7 +13,7 @@ use crate::config::Silence;
 use crate::delivery::{Alert, Bell};
 use crate::live::{Audience, Live};
 use crate::model::{Instant, Item, Kind};
-use crate::store::{IntakeFilter, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 /// What one source has said. It outlives reloads of the configuration.
 #[derive(Default)]
@@ -117,9 +117,7 @@ async fn last_heard(entry: &Entry, store: &Store, now: Instant) -> Result<Instan
     if let Some(last) = entry.hearing.last() {
         return Ok(last);
     }
-    let filter = IntakeFilter { source: Some(entry.name.clone()), ..IntakeFilter::default() };
-    let rows = store.intake(&entry.tenant.name, &filter, None, 1).await?.items;
-    let last = rows.first().map_or(now, |row| row.received_at);
+    let last = store.last_intake(&entry.tenant.name, &entry.name).await?.unwrap_or(now);
     entry.hearing.heard(last);
     Ok(last)
 }

@@ -28,7 +28,7 @@ pub use connection::{
 pub use endpoint::Answered;
 pub use hearing::{Hearing, listen};
 pub use pace::Pace;
-pub use pull::{Reader, can_be_read, start};
+pub use pull::{Reader, Wanted, can_be_read, start};
 pub use routes::TenantRoutes;
 
 /// The source that calls logged by hand belong to.

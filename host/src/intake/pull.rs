@@ -4,10 +4,12 @@
 //! One page of a source is under way at a time. What a job waits for holds up nobody else; what the outside system asks
 //! for holds up them all.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::Entry;
@@ -48,23 +50,73 @@ pub fn can_be_read(entry: &Entry) -> bool {
     entry.component.component().component().abilities().has(Ability::Pull)
 }
 
-/// Starts reading by hand. A job of this kind that runs goes on at once; one that is over begins anew.
-pub async fn start(entry: &Entry, store: &Store, kind: &str, session: Option<&str>) -> Result<JobRow, StoreError> {
+/// What somebody wants read.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted<'a> {
+    /// The component's own word.
+    pub kind: &'a str,
+    /// The session; all of them when absent.
+    pub session: Option<&'a str>,
+    /// What the job is given, as the component says that it may be.
+    pub parameters: Map<String, Value>,
+}
+
+/// How the ids of jobs begin that were given something of their own.
+const ASKED: &str = "asked/";
+
+/// Starts reading by hand. A job of this kind that runs goes on at once; one that is over begins anew. What is given
+/// parameters is a job of its own: none that goes on by itself is led elsewhere. Of several jobs the first.
+pub async fn start(entry: &Entry, store: &Store, wanted: &Wanted<'_>) -> Result<JobRow, StoreError> {
     let (tenant, source) = (&entry.tenant.name, &entry.name);
     let rows = store.jobs(tenant, Some(source)).await?;
-    let same = |row: &&JobRow| row.job.kind == kind && (session.is_none() || row.job.session.as_deref() == session);
-    let running = rows.iter().find(|row| row.state == JobState::Running && same(row));
-    let named = || rows.iter().find(|row| session.is_some() && same(row));
-    let id = match running.or_else(named) {
-        Some(row) => row.job.id.clone(),
-        None => session.map_or_else(|| kind.to_owned(), |session| format!("{kind}/{session}")),
-    };
-    let session = session.map(str::to_owned).or_else(|| running.and_then(|row| row.job.session.clone()));
     let now = Instant::now();
-    let parameters = json!({ "session": session, "at": now.millis() }).to_string();
-    let job = Job { id, kind: kind.to_owned(), parameters, session, anew: Some(now.after(IDLE)) };
-    store.start_job(tenant, source, &job).await?;
-    store.job(tenant, source, &job.id).await?.ok_or(StoreError::Missing("job"))
+    let jobs = meant(&rows, wanted);
+    for (id, session) in &jobs {
+        let mut parameters = wanted.parameters.clone();
+        parameters.insert("session".to_owned(), session.clone().into());
+        parameters.insert("at".to_owned(), now.millis().into());
+        let (id, kind, parameters) = (id.clone(), wanted.kind.to_owned(), Value::Object(parameters).to_string());
+        let job = Job { id, kind, parameters, session: session.clone(), anew: Some(now.after(IDLE)) };
+        store.start_job(tenant, source, &job).await?;
+    }
+    let first = jobs.first().map_or("", |(id, _)| id.as_str());
+    store.job(tenant, source, first).await?.ok_or(StoreError::Missing("job"))
+}
+
+/// The jobs that are meant, with the sessions that they read through.
+fn meant(rows: &[JobRow], wanted: &Wanted<'_>) -> Vec<(String, Option<String>)> {
+    let Wanted { kind, session, parameters } = wanted;
+    let runs = |row: &&JobRow| row.state == JobState::Running;
+    let own = || rows.iter().filter(move |row| row.job.kind == *kind && !row.job.id.starts_with(ASKED));
+    let sessions: BTreeSet<&str> = rows.iter().filter(runs).filter_map(|row| row.job.session.as_deref()).collect();
+    if !parameters.is_empty() {
+        let only = || sessions.first().copied().filter(|_| sessions.len() == 1);
+        let session = (*session).or_else(only);
+        let digest = Sha256::digest(json!([kind, session, parameters]).to_string());
+        return vec![(format!("{ASKED}{kind}/{}", hex::encode(&digest[..8])), session.map(str::to_owned))];
+    }
+    let of = |session: &str| {
+        let mut same = own().filter(|row| row.job.session.as_deref() == Some(session)).peekable();
+        let latest = same.peek().copied();
+        let id = match same.find(runs).or(latest) {
+            Some(row) => row.job.id.clone(),
+            // The one session that a source has needs no name.
+            None if sessions.iter().all(|one| *one == session) => (*kind).to_owned(),
+            None => format!("{kind}/{session}"),
+        };
+        (id, Some(session.to_owned()))
+    };
+    if let Some(session) = *session {
+        return vec![of(session)];
+    }
+    if let Some(whole) = own().filter(runs).find(|row| row.job.session.is_none()) {
+        return vec![(whole.job.id.clone(), None)];
+    }
+    if own().any(|row| runs(&row)) {
+        // Each session has a job of its own.
+        return sessions.iter().copied().map(of).collect();
+    }
+    vec![((*kind).to_owned(), None)]
 }
 
 impl Reader {
@@ -238,5 +290,71 @@ impl Reader {
 
     fn names(&self) -> (&str, &str) {
         (self.entry.tenant.name.as_str(), self.entry.name.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(id: &str, kind: &str, session: Option<&str>, state: JobState) -> JobRow {
+        let (id, kind, session) = (id.to_owned(), kind.to_owned(), session.map(str::to_owned));
+        JobRow {
+            source: "whatsapp".to_owned(),
+            job: Job { id, kind, session, ..Job::default() },
+            state,
+            progress: Vec::new(),
+            held: false,
+            attempts: 0,
+            why: None,
+            next_at: None,
+            started_at: Instant::default(),
+            updated_at: Instant::default(),
+        }
+    }
+
+    fn ids(rows: &[JobRow], kind: &str, session: Option<&str>) -> Vec<String> {
+        let wanted = Wanted { kind, session, ..Wanted::default() };
+        meant(rows, &wanted).into_iter().map(|(id, _)| id).collect()
+    }
+
+    #[test]
+    fn by_hand_it_is_the_job_that_is_there() {
+        use JobState::{Done, Running};
+        assert_eq!(ids(&[], "sync", None), ["sync"]);
+        assert_eq!(ids(&[], "sync", Some("main")), ["sync"]);
+        let one = [row("repair", "repair", Some("main"), Running), row("sync", "sync", Some("main"), Done)];
+        for session in [None, Some("main")] {
+            assert_eq!(ids(&one, "sync", session), ["sync"]);
+            assert_eq!(ids(&one, "repair", session), ["repair"]);
+        }
+        assert_eq!(ids(&one, "sync", Some("other")), ["sync/other"]);
+
+        let repairs = ["a", "b"].map(|session| row(&format!("repair/{session}"), "repair", Some(session), Running));
+        assert_eq!(ids(&repairs, "repair", None), ["repair/a", "repair/b"], "all sessions");
+        assert_eq!(ids(&repairs, "repair", Some("b")), ["repair/b"]);
+        assert_eq!(ids(&repairs, "sync", None), ["sync"]);
+        assert_eq!(ids(&repairs, "sync", Some("b")), ["sync/b"]);
+        let [first, second] = repairs;
+        let half = [row("sync/a", "sync", Some("a"), Running), first.clone(), second.clone()];
+        assert_eq!(ids(&half, "sync", None), ["sync/a", "sync/b"], "and none twice");
+        let whole = [row("sync", "sync", None, Running), first, second];
+        assert_eq!(ids(&whole, "sync", None), ["sync"]);
+    }
+
+    #[test]
+    fn what_is_given_parameters_leads_no_other_job_elsewhere() {
+        let rows = [row("repair", "repair", Some("main"), JobState::Running)];
+        let asked = |chat: &str| {
+            let parameters = Map::from_iter([("chat".to_owned(), Value::from(chat))]);
+            meant(&rows, &Wanted { kind: "repair", session: None, parameters }).remove(0)
+        };
+        let (id, session) = asked("34600111222");
+        assert!(id.starts_with("asked/repair/"), "{id}");
+        assert_eq!(session.as_deref(), Some("main"), "it waits for its session, too");
+        assert_eq!(asked("34600111222").0, id, "the same is one job");
+        assert_ne!(asked("34600111333").0, id);
+        let with = [row(&id, "repair", Some("main"), JobState::Running), rows[0].clone()];
+        assert_eq!(ids(&with, "repair", None), ["repair"]);
     }
 }

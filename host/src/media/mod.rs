@@ -78,6 +78,12 @@ impl Media {
             Err(Failure::Rejected { code, .. }) if code == "too-large" => {
                 return Err(missing("it is larger than the hub fetches"));
             }
+            Err(Failure::Rejected { code, .. }) if code == "insecure" => {
+                return Err(missing("its link leads away from https"));
+            }
+            Err(Failure::Rejected { code, .. }) if code == "redirects" => {
+                return Err(missing("its link leads on and on, and to no file"));
+            }
             Err(Failure::Rejected { code, .. }) => {
                 return Err(missing(&format!("the place where it was answers {code}: its link has expired, say")));
             }

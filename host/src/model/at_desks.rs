@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::call::{CallPhase, Desk};
-use super::{Call, Instant, Item};
+use super::{Agent, Call, Instant, Item};
 
 /// The extensions at which something happened.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,15 +89,21 @@ impl AtDesks {
     }
 }
 
-/// Whether this extension rings for the call or somebody talks there, whoever placed it.
+/// Whether this extension rings for the call or somebody talks there: whoever rang, whoever placed it and has not handed
+/// it on, and whoever it went to last without ringing (picked up elsewhere, retrieved, transferred after a talk). Where
+/// the source tells neither of an answer nor of this telephone, it counts whose call it is.
 pub fn occupies(call: &Call, extension: &str) -> bool {
     if is_over(call) {
         return false;
     }
-    let placed = call.caller.as_ref().and_then(|caller| caller.agent.as_ref());
-    let placed = placed.and_then(|agent| agent.extension.as_deref()) == Some(extension);
+    let is = |agent: Option<&Agent>| agent.is_some_and(|agent| agent.extension.as_deref() == Some(extension));
+    let placed = is(call.caller.as_ref().and_then(|caller| caller.agent.as_ref()));
+    let tells = |desk: &Desk| desk.answered_at.is_some() || desk.extension == extension;
+    let has = is(call.agent.as_ref()) && !call.desks.iter().any(tells);
     let moved = call.transfers.iter().any(|transfer| transfer.by.as_deref() == Some(extension));
-    placed && !moved || state(call, extension) != State::Quiet
+    let last = call.transfers.iter().max_by_key(|transfer| transfer.at);
+    let came = last.is_some_and(|last| last.answered == Some(true) && last.to.as_deref() == Some(extension));
+    came || (placed || has) && !moved || state(call, extension) != State::Quiet
 }
 
 /// Those that rang for the call, once each.

@@ -1,9 +1,9 @@
 use proptest::prelude::*;
 
-use super::super::{Agent, Numbering, Observation, Stamp, Trust};
+use super::super::{Numbering, Observation, Stamp, Trust};
 use super::*;
 use crate::model::Merged;
-use crate::model::call::MergedCall;
+use crate::model::call::{MergedCall, Transfer};
 
 fn at(second: u64) -> Instant {
     Instant::clamped(1_700_000_000_000 + second * 1000)
@@ -212,4 +212,41 @@ fn nothing_rings_in_a_message() {
     };
     let merged: Merged = observation.merged(&Numbering::default(), at(0));
     assert!(AtDesks::between(None, &merged.view()).is_empty());
+}
+
+#[test]
+fn a_telephone_has_a_call_while_it_rings_or_somebody_talks_there() {
+    let has = |call: &Call| ["1001", "1002", "1003"].map(|extension| occupies(call, extension));
+    let agent = |extension: &str| Some(Agent { extension: Some(extension.to_owned()), ..Agent::default() });
+    let rings = call(Ringing, &[rang("1001", 0), rang("1002", 0), stopped("1003", 0, 2)]);
+    assert_eq!(has(&rings), [true, true, false]);
+    let taken = call(Answered, &[rang("1001", 0), answered("1002", 0, 5)]);
+    assert_eq!(has(&taken), [false, true, false], "what a colleague has taken");
+    let over = call(Ended, &[answered("1002", 0, 5)]);
+    assert_eq!(has(&over), [false; 3]);
+    let by = Some(crate::model::Party { agent: agent("1001"), ..Default::default() });
+    let placed = Call { caller: by, ..call(Answered, &[answered("1002", 0, 5)]) };
+    assert_eq!(has(&placed), [true, true, false]);
+    let moved = |second: u64, by: &str, to: &str, answered: bool| Transfer {
+        at: at(second),
+        kind: "blind".to_owned(),
+        by: Some(by.to_owned()),
+        to: Some(to.to_owned()),
+        answered: Some(answered),
+    };
+    let desks = vec![rang("1003", 9)];
+    let transfers = vec![moved(9, "1001", "1003", false)];
+    let away = Call { transfers, desks, answered_at: Some(at(5)), ..placed };
+    assert_eq!(has(&away), [false, false, true], "whoever has handed it on has it no more");
+    let elsewhere = [stopped("1001", 0, 4)];
+    let taken_up = Call { transfers: vec![moved(4, "1002", "1002", true)], ..call(Answered, &elsewhere) };
+    assert_eq!(has(&taken_up), [false, true, false], "picked up at a telephone that did not ring");
+    let further = vec![moved(4, "1002", "1002", true), moved(8, "1002", "1003", true)];
+    assert_eq!(has(&Call { transfers: further, ..taken_up }), [false, false, true]);
+    let told = Call { agent: agent("1003"), ..call(Answered, &[]) };
+    assert_eq!(has(&told), [false, false, true], "a source that tells of no telephones");
+    let elsewhere = Call { agent: agent("1003"), ..call(Ringing, &[rang("1001", 0)]) };
+    assert_eq!(has(&elsewhere), [true, false, true], "whoever placed it, where nothing else tells of them");
+    assert_eq!(has(&Call { agent: agent("1003"), ..taken }), [false, true, false]);
+    assert_eq!(has(&Call { agent: agent("1003"), ..rings }), [true, true, false], "whose telephone rings no more");
 }

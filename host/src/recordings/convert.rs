@@ -72,11 +72,12 @@ impl Format {
 pub(super) struct Converter {
     program: PathBuf,
     places: Semaphore,
+    time: Duration,
 }
 
 impl Converter {
     pub fn new(program: PathBuf, at_once: usize) -> Self {
-        Converter { program, places: Semaphore::new(at_once) }
+        Converter { program, places: Semaphore::new(at_once), time: TIME }
     }
 
     /// Writes the file in another form. When nobody waits for it any more, the program is ended.
@@ -94,12 +95,12 @@ impl Converter {
             }
             child.wait().await
         };
-        let ended = tokio::time::timeout(TIME, running).await;
+        let ended = tokio::time::timeout(self.time, running).await;
         let words = String::from_utf8_lossy(&words).trim().replace('\n', "; ");
         match ended {
             Err(_) => {
                 tracing::warn!(file = %from.display(), "converting a recording took too long and was ended");
-                Err(Unserved::Form(format!("converting it took more than {} s", TIME.as_secs())))
+                Err(Unserved::Form(format!("converting it took more than {} s", self.time.as_secs())))
             }
             Ok(Ok(status)) if status.success() => match to.metadata() {
                 Ok(made) if made.len() == 0 => Err(Unserved::Form("there is no sound in it to convert".to_owned())),
@@ -146,4 +147,78 @@ fn prefixed(path: &Path) -> std::ffi::OsString {
     let mut argument = std::ffi::OsString::from("file:");
     argument.push(path);
     argument
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use futures::future::join_all;
+
+    use super::*;
+
+    /// A folder with a program that does this in it.
+    fn program(text: &str) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("ffmpeg");
+        std::fs::write(&program, format!("#!/bin/sh\ncd \"$(dirname \"$0\")\"\n{text}\n")).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        (folder, program)
+    }
+
+    /// Waits until the process whose number stands in this file has ended.
+    async fn ended(file: &Path) {
+        let has_ended = || {
+            let pid = std::fs::read_to_string(file).unwrap();
+            let status = std::fs::read_to_string(format!("/proc/{}/status", pid.trim())).unwrap_or_default();
+            status.is_empty() || status.contains("State:\tZ")
+        };
+        for _ in 0..200 {
+            if has_ended() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("it still runs");
+    }
+
+    #[tokio::test]
+    async fn no_more_run_at_once_than_may() {
+        let counts = "mkdir -p running/$$\nls running | wc -l >> counts\nsleep 0.3\nrmdir running/$$\n\
+            for last; do :; done\nprintf sound > \"${last#file:}\"";
+        let (folder, program) = program(counts);
+        let converter = Converter::new(program, 2);
+        let made = (0..6).map(|n| folder.path().join(format!("{n}.mp3"))).collect::<Vec<_>>();
+        let from = folder.path().join("a.wav");
+        let all = join_all(made.iter().map(|to| converter.convert(&from, to, Format::Mp3))).await;
+        assert_eq!(all, vec![Ok(()); 6]);
+        let counts = std::fs::read_to_string(folder.path().join("counts")).unwrap();
+        let counts: Vec<usize> = counts.lines().map(|line| line.trim().parse().unwrap()).collect();
+        assert_eq!((counts.len(), counts.iter().max()), (6, Some(&2)), "{counts:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_for_ever_until_others_have_ended() {
+        let (folder, program) = program("");
+        let converter = Converter::new(program, 0);
+        let told = converter.convert(folder.path(), folder.path(), Format::Opus).await;
+        assert_eq!(told, Err(Unserved::Later("too many recordings are being converted".to_owned())));
+    }
+
+    #[tokio::test]
+    async fn what_takes_too_long_or_is_not_wanted_any_more_is_ended() {
+        let (folder, program) = program("echo $$ > pid.part\nmv pid.part pid\nexec sleep 600");
+        let (pid, to) = (folder.path().join("pid"), folder.path().join("a.mp3"));
+        let mut converter = Converter { time: Duration::from_secs(1), ..Converter::new(program, 1) };
+        let told = converter.convert(folder.path(), &to, Format::Mp3).await;
+        assert_eq!(told, Err(Unserved::Form("converting it took more than 1 s".to_owned())));
+        ended(&pid).await;
+
+        std::fs::remove_file(&pid).unwrap();
+        converter.time = TIME;
+        let converting = converter.convert(folder.path(), &to, Format::Mp3);
+        assert!(tokio::time::timeout(Duration::from_secs(1), converting).await.is_err());
+        ended(&pid).await;
+        assert_eq!(converter.places.available_permits(), 1, "its place is free again");
+    }
 }

@@ -143,25 +143,6 @@ impl Store {
         );
         Ok(self.db().execute(sql, args![tenant, id, why]).await? > 0)
     }
-
-    /// Wants every record of a source and kind at a sink that does not have it at its present revision: what a new
-    /// sink starts with. Answers how many became due.
-    pub async fn want_all(&self, lane: &Lane, source: &str, kind: Kind) -> Result<u64> {
-        let clock = self.db().clock();
-        let anew = tries_anew("d.");
-        let sql = format!(
-            "insert into delivery as d (tenant, sink, record, wanted, state, next_at, since)
-             select tenant, $2, id, revision, 'due', {clock}, {clock} from record
-             where tenant = $1 and kind = $3 and source = $4 and joined_into is null
-             on conflict (record, sink) do update set state = 'due', wanted = excluded.wanted, attempts = {anew},
-                 next_at = excluded.next_at, since = excluded.since, holds = null, expires_at = null, reason = null
-                 where d.state <> 'due' and d.done < excluded.wanted"
-        );
-        let values = args![&lane.tenant, &lane.sink, kind.word(), source];
-        let count = self.db().execute(sql, values).await?;
-        self.wake(vec![lane.clone()]);
-        Ok(count)
-    }
 }
 
 fn read(row: &Row, claim: i64) -> Result<Claimed> {

@@ -119,16 +119,16 @@ impl Store {
             "insert into command (tenant, key, source, name, request, state, asked_at, updated_at)
              values ($1, $2, $3, $4, $5, 'running', $6, {clock}) on conflict (tenant, key) do nothing"
         );
-        let values = args![tenant, key, source, name, request, Instant::now()];
-        if self.db().execute(sql, values).await? > 0 {
-            return Ok(Begun::New);
+        loop {
+            let values = args![tenant, key, source, name, request, Instant::now()];
+            if self.db().execute(sql.clone(), values).await? > 0 {
+                return Ok(Begun::New);
+            }
+            // Swept away between the two statements, it is noted after all.
+            let Some(row) = self.command(tenant, key).await? else { continue };
+            let same = row.source == source && row.name == name && row.request == request;
+            return Ok(if same { Begun::Before(row) } else { Begun::Clash(row) });
         }
-        Ok(match self.command(tenant, key).await? {
-            // Swept away between the two statements.
-            None => Begun::New,
-            Some(row) if row.source == source && row.name == name && row.request == request => Begun::Before(row),
-            Some(row) => Begun::Clash(row),
-        })
     }
 
     /// Notes how a command ended; what has ended already stays as it is.

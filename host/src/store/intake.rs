@@ -179,6 +179,12 @@ fn read(row: &Row) -> Result<IntakeRow> {
 }
 
 impl Store {
+    /// When a source was last heard, as far as that is kept.
+    pub async fn last_intake(&self, tenant: &str, source: &str) -> Result<Option<Instant>> {
+        let filter = IntakeFilter { source: Some(source.to_owned()), ..IntakeFilter::default() };
+        Ok(self.intake(tenant, &filter, None, 1).await?.items.first().map(|row| row.received_at))
+    }
+
     /// The intake, newest first.
     pub async fn intake(
         &self,

@@ -1,6 +1,7 @@
 //! People by their number, the communications log, and where a dialplan sends a caller.
 
 use cordboard::model::call::{CallPhase, Direction};
+use cordboard::model::message::MessageStatus;
 use cordboard::model::{Agent, Call, Contact, Instant, Item, Message, Numbering, Observation, Party, Phone, Trust};
 use cordboard::store::Intake;
 use reqwest::{Method, StatusCode};
@@ -47,8 +48,13 @@ async fn said(hub: &Fixture) {
     }
     let sender: cordboard::model::Correspondent =
         serde_json::from_value(json!({ "ids": [{ "scheme": "phone", "value": "+34600111222" }] })).unwrap();
-    let message =
-        Message { direction: Some(Direction::Inbound), sender: Some(sender), sent_at: at(30), ..Message::default() };
+    let message = Message {
+        direction: Some(Direction::Inbound),
+        sender: Some(sender),
+        sent_at: at(30),
+        status: Some(MessageStatus::Read),
+        ..Message::default()
+    };
     commit(hub, "message", Item::Message(message)).await;
     let numbers = vec![Phone::raw("+34600111222")];
     let contact = Contact { name: Some("Inés Ortega".to_owned()), numbers, ..Contact::default() };
@@ -77,6 +83,11 @@ async fn a_timeline_for_any_spelling_of_the_number() {
         }
         assert_eq!(page["items"][0]["customer"]["number"]["e164"], "+34600111222");
     }
+    let (_, first) = hub.get("/v1/people/600111222/timeline?limit=3", &eva()).await;
+    let next = first["next"].as_str().unwrap();
+    let (_, second) = hub.get(&format!("/v1/people/600111222/timeline?limit=3&after={next}"), &eva()).await;
+    assert_eq!((ids(&first), ids(&second)), (vec!["missed", "message", "outbound"], vec!["inbound"]));
+    assert_eq!(second["next"], Value::Null);
     let (_, page) = hub.get("/v1/people/600999888/timeline", &eva()).await;
     assert_eq!((ids(&page), &page["items"][0]["customer"]["name"]), (vec!["other"], &json!("as it came")));
     let (_, page) = hub.get("/v1/people/600000000/timeline", &eva()).await;
@@ -98,6 +109,7 @@ async fn the_inbox_is_narrowed_and_paged() {
     assert_eq!(list("direction=outbound").await, "outbound");
     assert_eq!(list("agent=1001").await, "other inbound");
     assert_eq!(list("outcome=no-answer").await, "missed outbound");
+    assert_eq!(list("outcome=read").await, "message");
     assert_eq!(list("number=600.99.98.88").await, "other");
     assert_eq!(list("number=600111222&type=call&direction=inbound").await, "missed inbound");
     assert_eq!(list("source=pbx&agent=1002").await, "outbound");

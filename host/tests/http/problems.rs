@@ -123,6 +123,12 @@ async fn one_address_cannot_ask_without_end() {
         }
     }
     assert!((10..20).contains(&refused), "{refused} of 20 were refused");
+    for _ in 0..20 {
+        let response = hub.request(Method::GET, "/v1/route/600111222", None).send().await.unwrap();
+        let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
+        let told = (response.status(), kind.starts_with("text/plain"), response.text().await.unwrap());
+        assert_eq!(told, (StatusCode::OK, true, String::new()), "a dialplan dials whatever it is given");
+    }
 }
 
 #[tokio::test]

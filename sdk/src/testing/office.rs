@@ -28,9 +28,14 @@ impl Office {
 
     /// Puts a call of the source `pbx` into the ledger, in place of the one with that id.
     pub fn call(&self, id: &str, call: Call) {
+        self.call_at("pbx", id, call);
+    }
+
+    /// The same of another source.
+    pub fn call_at(&self, source: &str, id: &str, call: Call) {
         let mut kept = self.kept();
-        kept.calls.retain(|known| known.subject.id != id);
-        let subject = Subject { source: "pbx".to_owned(), kind: Kind::Call, id: id.to_owned() };
+        kept.calls.retain(|known| known.subject.source != source || known.subject.id != id);
+        let subject = Subject { source: source.to_owned(), kind: Kind::Call, id: id.to_owned() };
         kept.calls.insert(0, KnownCall { subject, revision: 1, call });
     }
 

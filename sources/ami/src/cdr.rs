@@ -83,6 +83,9 @@ pub fn page(host: &dyn Host, plan: &Plan, job: &Job, cursor: Option<&[u8]>) -> R
     let mut keys: Vec<&str> = roots.map(|entry| entry.key.as_str()).collect();
     keys.dedup();
     for key in keys {
+        if was_seen(host, key)? {
+            continue;
+        }
         let call: Vec<&Entry> = entries.iter().filter(|entry| entry.key == key).collect();
         observations.extend(report(plan, key, &call, &gap));
     }
@@ -145,6 +148,13 @@ impl Entry {
         let connects = self.application.eq_ignore_ascii_case("Dial") || self.application.eq_ignore_ascii_case("Queue");
         self.disposition == "ANSWERED" && connects && !self.destination.is_empty()
     }
+}
+
+/// Whether the end of a call was seen when it came: that is known better than any table has it.
+fn was_seen(host: &dyn Host, key: &str) -> Result<bool, Failure> {
+    let Some(known) = host.ledger().call_of(key)? else { return Ok(false) };
+    let repaired = known.call.attributes.iter().any(|(name, value)| name == "repaired" && value == "true");
+    Ok(known.call.phase == Some(CallPhase::Ended) && !repaired)
 }
 
 /// What a call's rows tell, if it was under way in the missed time and ended in it.

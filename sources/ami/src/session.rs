@@ -72,7 +72,7 @@ pub(crate) struct Work {
     pub(crate) pinged: bool,
     /// When Asterisk was started, in its own words.
     pub(crate) started: Option<String>,
-    /// When the connection was lost.
+    /// When the connection was lost, by this session or by one before it.
     pub(crate) lost: Option<u64>,
     /// For when the timer of calls is set.
     calls_timer: Option<u64>,
@@ -133,7 +133,10 @@ impl Work {
         self.clock.set(now, self.book.is_busy());
         for input in inputs {
             match input {
-                Input::Unfinished(unfinished) => self.book.inherit(unfinished),
+                Input::Left(left) => {
+                    self.lost = Some(left.heard);
+                    self.book.inherit(left.unfinished);
+                }
                 Input::Opened => self.opened(now),
                 Input::Bytes(bytes) => self.bytes(host, now, bytes),
                 Input::Timer(number) => self.timer(number, now),

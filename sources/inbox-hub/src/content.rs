@@ -194,8 +194,12 @@ pub fn words(part: &Value, odd: &mut Odd) -> Option<String> {
         "selectedDisplayText",
         "title",
     ];
-    let found = paths.iter().find_map(|path| look::first(part, &[path])?.as_str().filter(|text| !text.is_empty()));
-    found.map(|text| fit::text(text, odd))
+    let found = look::text(part, &paths);
+    let another = |name: &str| matches!(part.get(name), Some(Value::Bool(_) | Value::Array(_)));
+    if found.is_none() && ["content", "body", "text"].into_iter().any(another) {
+        odd.note("text-is-none");
+    }
+    found.map(|text| fit::text(&text, odd))
 }
 
 fn by_type(media_type: Option<&str>) -> &'static str {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::api::Listing;
+use crate::look;
 
 /// What is read, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -74,7 +75,7 @@ pub struct Cursor {
     pub page: u32,
     /// Rows read of the present list.
     pub read: u32,
-    /// A digest of each page of the present list: a page that comes twice is a list that goes in circles.
+    /// A digest of each page's rows of the present list: rows that come twice are a list that goes in circles.
     seen: Vec<u64>,
     /// The chats whose messages are read, and which is next.
     pub chats: Vec<Chat>,
@@ -190,11 +191,17 @@ impl Cursor {
     }
 }
 
-/// What a page holds, in short.
+/// Where the id of a row stands, whatever it is a row of.
+const IDS: [&str; 9] =
+    ["whatsappMessageId", "messageId", "id._serialized", "id.id", "key.id", "id", "chatId", "jid", "remoteJid"];
+
+/// Which rows a page holds, in short: whatever else of them changes from one request to the next, and in whatever order.
 fn digest(rows: &[Value]) -> u64 {
+    let mut ids: Vec<_> = rows.iter().map(|row| look::text(row, &IDS).unwrap_or_else(|| row.to_string())).collect();
+    ids.sort_unstable();
     let mut hash = Sha256::new();
-    for row in rows {
-        hash.update(row.to_string());
+    for id in ids {
+        hash.update(id);
         hash.update(b"\n");
     }
     let hash = hash.finalize();

@@ -103,7 +103,7 @@ fn one(plan: &Plan, body: &Value, hints: Hints<'_>, received: Instant, events: &
         "message.sent" if has_content(message) => frame(true, News::Written).read(message),
         "message.edited" => frame(false, News::Edited).read(message),
         "message.deleted" | "message.revoked" => frame(false, News::Deleted).read(message),
-        "message.reaction" => frame(false, News::Written).read(message),
+        "message.reaction" => frame(false, News::Reacted).read(message),
         "message.sent" => status(Some(MessageStatus::Sent)),
         "message.delivered" => status(Some(MessageStatus::Delivered)),
         "message.read" => status(Some(MessageStatus::Read)),

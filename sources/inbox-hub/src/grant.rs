@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cordboard_sdk::Host;
 use cordboard_sdk::http::Request;
 use cordboard_sdk::serde_json::{self, Value, json};
-use cordboard_sdk::vocabulary::{Failure, Grant, Instant};
+use cordboard_sdk::vocabulary::{Failure, Grant, Instant, Retryable};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -24,8 +24,13 @@ const CALLS: usize = 4;
 const DAY: u64 = 24 * 3_600_000;
 /// A token is renewed so long before its end.
 const AHEAD: u64 = 3_600_000;
+/// After a call that came to nothing the next one waits so long, then twice as long each time.
+const PAUSE: u64 = 30_000;
 /// The attribute of a grant with the moments of the last logins and renewals, over restarts.
 const AUTH_CALLS: &str = "auth-calls";
+/// The hub's own attribute with the moments of those that came to nothing since, and the one with the words of the last.
+const FAILED: &str = "failed-logins";
+const WHY: &str = "failed-login";
 
 /// What stands in a grant's token.
 #[derive(Serialize, Deserialize)]
@@ -65,6 +70,7 @@ pub fn issue(host: &dyn Host, previous: Option<Grant>) -> Result<Grant, Failure>
     }
     let login = Login { host, plan: &plan };
     let mut calls = Calls::of(previous.as_ref(), host.now());
+    calls.rested(previous.as_ref())?;
     let token = previous.as_ref().and_then(|grant| Token::read(&grant.token));
     let token = token.filter(|token| token.is_of(&plan.settings));
     // One that was renewed and is refused all the same before its end: renewing again would not help.
@@ -185,14 +191,36 @@ fn span(text: &str) -> Option<u64> {
 /// The moments of the logins and renewals that still count.
 struct Calls {
     moments: Vec<Instant>,
+    /// Those of them that came to nothing lately.
+    failed: Vec<Instant>,
     now: Instant,
 }
 
 impl Calls {
     fn of(previous: Option<&Grant>, now: Instant) -> Self {
-        let told = previous.and_then(|grant| grant.attributes.iter().find(|(name, _)| name == AUTH_CALLS));
-        let moments = told.iter().flat_map(|(_, told)| told.split(',')).filter_map(|moment| moment.parse().ok());
-        Self { moments: moments.filter(|moment| now.saturating_sub(*moment) < WINDOW).collect(), now }
+        let told = |name: &str| -> Vec<Instant> {
+            let moments = attribute(previous, name).unwrap_or_default().split(',');
+            let moments = moments.filter_map(|moment| moment.parse().ok());
+            moments.filter(|moment| now.saturating_sub(*moment) < WINDOW).collect()
+        };
+        let failed = told(FAILED);
+        Self { moments: [told(AUTH_CALLS), failed.clone()].concat(), failed, now }
+    }
+
+    /// Whether enough time has passed since the last one that came to nothing.
+    fn rested(&self, previous: Option<&Grant>) -> Result<(), Failure> {
+        let Some(last) = self.failed.iter().max() else { return Ok(()) };
+        let pause = PAUSE << (self.failed.len() - 1).min(5);
+        let left = (last + pause).saturating_sub(self.now);
+        if left == 0 {
+            return Ok(());
+        }
+        let (passed, words) = (self.now.saturating_sub(*last) / 1000, attribute(previous, WHY).unwrap_or_default());
+        let why = format!(
+            "logging in came to nothing {passed} s ago, and is tried again in {} s: {words}",
+            left.div_ceil(1000)
+        );
+        Err(Failure::Retryable(Retryable { why, status: None, after: Some(left) }))
     }
 
     /// Takes one of the calls that the server allows, or says how long there is none.
@@ -208,6 +236,11 @@ impl Calls {
     fn written(&self) -> String {
         self.moments.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
     }
+}
+
+fn attribute<'g>(grant: Option<&'g Grant>, name: &str) -> Option<&'g str> {
+    let found = grant?.attributes.iter().find(|(own, _)| own == name);
+    found.map(|(_, value)| value.as_str())
 }
 
 #[cfg(test)]

@@ -23,9 +23,11 @@ impl Key {
     /// The key of a message object, in any of its shapes. A number in `id` is the row in the server's database, and no
     /// message id.
     pub fn of(message: &Value) -> Self {
-        let ids = ["whatsappMessageId", "messageId", "message_id", "id.id", "id", "key.id", "id._serialized"];
-        let id = ids.iter().find_map(|path| look::first(message, &[path])?.as_str().filter(|id| !id.is_empty()));
-        let mut key = id.map(Self::written).unwrap_or_default();
+        let ids = ["id.id", "id", "key.id", "id._serialized"];
+        let id = || ids.iter().find_map(|path| look::first(message, &[path])?.as_str().filter(|id| !id.is_empty()));
+        let id =
+            look::text(message, &["whatsappMessageId", "messageId", "message_id"]).or_else(|| id().map(str::to_owned));
+        let mut key = id.as_deref().map(Self::written).unwrap_or_default();
         let from_me = ["fromMe", "from_me", "isFromMe", "is_from_me", "id.fromMe", "key.fromMe"];
         key.from_me = look::flag(message, &from_me).or(key.from_me);
         let chat = ["chatId", "chat_id", "remoteJid", "jid", "id.remote", "id.remote._serialized", "key.remoteJid"];
@@ -107,6 +109,7 @@ mod tests {
         assert_eq!((key.id.as_deref(), key.participant.as_deref()), (Some("3EB0AC"), Some("34600111222@c.us")));
         assert_eq!(Key::pointed(&json!("msg_67890")).id.as_deref(), Some("msg_67890"));
         assert_eq!(Key::of(&json!({"id": 10854})).id, None);
+        assert_eq!(Key::of(&json!({"messageId": 12345})).id.as_deref(), Some("12345"));
         assert_eq!(Key::of(&json!({"id": 1, "whatsappMessageId": "A"})).id.as_deref(), Some("A"));
         assert!(message("s", &"x".repeat(300)).starts_with("s:digest-"));
     }

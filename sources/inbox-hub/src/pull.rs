@@ -5,6 +5,7 @@ use cordboard_sdk::prelude::*;
 use cordboard_sdk::serde_json::{self, Value};
 use serde::Deserialize;
 
+use crate::address::Address;
 use crate::api::{Api, Listing, PAGE};
 use crate::chat;
 use crate::cursor::{Chat, Count, Cursor, Stage, Turn};
@@ -28,7 +29,7 @@ const REPAIRED_PAGES: u32 = 10;
 /// An hour.
 const HOUR: u64 = 3_600_000;
 
-/// A job's parameters. All may be missing.
+/// A job's parameters. All may be missing. Those that a person may give stand under `x-jobs` in the settings' schema.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Parameters {
@@ -38,10 +39,42 @@ struct Parameters {
     at: Option<Instant>,
     /// Seconds to wait before the first request.
     delay: u64,
-    /// How far back a repair reads.
-    since: Option<Instant>,
-    /// The one chat that a repair reads.
+    /// How far back a repair reads, in any spelling of a moment. It is over then, and does not go on in rounds.
+    since: Option<Value>,
+    /// The one chat that a repair reads, in any spelling of an address. It is over then, too.
     chat: Option<String>,
+}
+
+/// What a person has told a repair to read.
+#[derive(Debug, Default)]
+struct Told {
+    since: Option<Instant>,
+    chat: Option<String>,
+}
+
+impl Told {
+    fn read(plan: &Plan, parameters: &Parameters, sessions: &[String]) -> Result<Self, Failure> {
+        let since = parameters.since.as_ref().map(|since| {
+            let moment = plan.clock.read(since).map(|moment| moment.at);
+            moment.ok_or_else(|| bad(format!("`since`: {} is no moment", shown(&since.to_string()))))
+        });
+        let chat = parameters.chat.as_ref().map(|chat| {
+            let [session] = sessions else { return Err(bad("`chat`: which session's? Name it with `session`")) };
+            let own = chat.strip_prefix(session.as_str()).and_then(|rest| rest.strip_prefix(':'));
+            let address = Address::read(own.unwrap_or(chat)).map(|address| address.jid());
+            address.ok_or_else(|| bad(format!("`chat`: {} is no address on WhatsApp", shown(chat))))
+        });
+        Ok(Self { since: since.transpose()?, chat: chat.transpose()? })
+    }
+
+    /// Whether it is read once, and not in rounds.
+    fn once(&self) -> bool {
+        self.since.is_some() || self.chat.is_some()
+    }
+}
+
+fn bad(why: impl Into<String>) -> Failure {
+    Failure::rejected("bad-parameters", why)
 }
 
 /// Reads one page.
@@ -55,8 +88,8 @@ pub fn next(host: &dyn Host, job: &Job, cursor: Option<Vec<u8>>) -> Result<Page,
             return Err(Failure::rejected("unknown-job", why));
         }
     };
-    let parameters: Parameters = serde_json::from_str(&job.parameters)
-        .map_err(|error| Failure::rejected("bad-parameters", format!("the parameters do not fit: {error}")))?;
+    let parameters: Parameters =
+        serde_json::from_str(&job.parameters).map_err(|error| bad(format!("the parameters do not fit: {error}")))?;
     let sessions = match &parameters.session {
         Some(session) if plan.has(session) => vec![session.clone()],
         Some(session) => {
@@ -65,6 +98,7 @@ pub fn next(host: &dyn Host, job: &Job, cursor: Option<Vec<u8>>) -> Result<Page,
         }
         None => plan.settings.sessions.clone(),
     };
+    let told = if repair { Told::read(&plan, &parameters, &sessions)? } else { Told::default() };
     let now = host.now();
     let mut cursor = cursor.map_or_else(|| Ok(Cursor::new(now)), |cursor| Cursor::read(&cursor))?;
     // Right after connecting it is left alone, once for each connecting.
@@ -80,14 +114,16 @@ pub fn next(host: &dyn Host, job: &Job, cursor: Option<Vec<u8>>) -> Result<Page,
     if cursor.rests {
         cursor.rise(now);
     }
-    step(host, &plan, repair, &parameters, &sessions, cursor, now)
+    let until = repair.then(|| parameters.at.unwrap_or(now));
+    step(host, &plan, until, &told, &sessions, cursor, now)
 }
 
+/// Makes one request. `until` is set for a repair.
 fn step(
     host: &dyn Host,
     plan: &Plan,
-    repair: bool,
-    parameters: &Parameters,
+    until: Option<Instant>,
+    told: &Told,
     sessions: &[String],
     cursor: Cursor,
     now: Instant,
@@ -96,12 +132,11 @@ fn step(
         return Ok(Page { observations: vec![], next: None, after: None, progress: cursor.progress() });
     };
     let api = Api::new(host, plan)?;
-    let since = repair.then(|| {
-        let until = parameters.at.unwrap_or(now);
-        let first = || parameters.since.unwrap_or(until.saturating_sub(plan.settings.repair.hours * HOUR));
+    let since = until.map(|until| {
+        let first = || told.since.unwrap_or(until.saturating_sub(plan.settings.repair.hours * HOUR));
         cursor.since.unwrap_or_else(first)
     });
-    let mut reading = Reading { host, api: &api, plan, session, since, only: parameters.chat.as_deref(), now, cursor };
+    let mut reading = Reading { host, api: &api, plan, session, since, told, now, cursor };
     let stale = now.saturating_sub(std::mem::replace(&mut reading.cursor.last, now)) > STALE;
     let read = match reading.cursor.stage {
         stage if stale && stage > Stage::Status => reading.confirmed(),
@@ -134,8 +169,8 @@ struct Reading<'a> {
     session: &'a str,
     /// Set for a repair.
     since: Option<Instant>,
-    /// The one chat to repair.
-    only: Option<&'a str>,
+    /// What of it a person wants.
+    told: &'a Told,
     now: Instant,
     cursor: Cursor,
 }
@@ -151,7 +186,7 @@ impl Reading<'_> {
         }
         let progress = self.cursor.progress();
         let every = self.plan.settings.repair.every * 1000;
-        let again = self.since.is_some() && self.only.is_none() && every > 0;
+        let again = self.since.is_some() && !self.told.once() && every > 0;
         let (next, after) = match self.cursor.session < sessions {
             true => (Some(self.cursor.written()?), step.wait),
             false if again => (Some(self.cursor.rest(OVERLAP).written()?), Some(every)),
@@ -192,9 +227,9 @@ impl Reading<'_> {
 
     fn status(&mut self) -> Result<Step, Refusal> {
         let (observation, wait) = self.connected()?;
-        match self.only {
+        match &self.told.chat {
             Some(jid) => {
-                self.cursor.chats = vec![Chat { jid: jid.to_owned(), at: self.now }];
+                self.cursor.chats = vec![Chat { jid: jid.clone(), at: self.now }];
                 self.cursor.begin(Stage::Messages);
             }
             None => self.cursor.begin(if self.since.is_some() { Stage::Chats } else { Stage::Contacts }),

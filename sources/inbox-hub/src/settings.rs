@@ -369,6 +369,21 @@ mod tests {
     }
 
     #[test]
+    fn the_schema_says_what_jobs_may_be_given() {
+        let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+        let fits = |kind: &str, parameters: Value| {
+            let options = jsonschema::options().should_validate_formats(true);
+            options.build(&schema["x-jobs"][kind]).unwrap().is_valid(&parameters)
+        };
+        assert!(fits("sync", json!({})));
+        assert!(fits("repair", json!({"since": "2026-11-20T08:00:00Z", "chat": "+34 600 111 222"})));
+        assert!(!fits("sync", json!({"since": "2026-11-20T08:00:00Z"})));
+        for wrong in [json!({"since": "yesterday"}), json!({"since": 1}), json!({"chat": ""}), json!({"chats": "1"})] {
+            assert!(!fits("repair", wrong.clone()), "{wrong}");
+        }
+    }
+
+    #[test]
     fn the_schema_says_what_the_code_does() {
         let schema: Value = serde_json::from_str(SCHEMA).unwrap();
         agree(&schema, &serde_json::to_value(Settings::default()).unwrap(), "");

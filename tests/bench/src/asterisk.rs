@@ -1,12 +1,14 @@
 //! An Asterisk behind a socket: how soon a frame is there after the bytes that caused it, and how much one hub takes of
 //! many of them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use cordboard_tests::ami::{FakeAmi, Recording, SECRET, USER};
 use cordboard_tests::hub::{Hub, Setup};
+use serde_json::Value;
 use tokio::task::JoinSet;
 
 use crate::child::{memory, processor};
@@ -30,11 +32,29 @@ const RATE: u32 = 2_000;
 const SOAK: Duration = Duration::from_secs(20);
 const GROWTH: f64 = 1.1;
 
+/// Calls of each Asterisk before anything is measured.
+const FEW: usize = 4;
+
 /// Calls that are left open in all, for their memory.
 const OPEN: u64 = 5_000;
 
 /// Events that may wait for a hub that is slower.
 const BACKLOG: usize = 2_000;
+
+/// What is said in the soak, one call after the other.
+const SCENARIOS: [&str; 8] = [
+    "a_inbound_answered",
+    "b_inbound_no_answer",
+    "c_inbound_busy",
+    "d_queue_answered",
+    "e_queue_abandoned",
+    "f_outbound_answered",
+    "g2_outbound_busy",
+    "h_internal",
+];
+
+/// How long the last calls of the soak may take into the ledger.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Both.
 pub async fn measure() -> Result<Vec<Row>> {
@@ -50,7 +70,8 @@ async fn latency() -> Result<Vec<Row>> {
     let recording = Recording::load("asterisk-22", "a_inbound_answered");
     let server = Server::of(&hub, "/v1/live?sources=probe&types=call.ringing");
     let mut listeners = Listeners::silent(&server, LISTENERS).await?;
-    let busy = tokio::spawn(say(load.clone(), recording.clone(), LOAD, Instant::now() + Duration::from_secs(600)));
+    let talk: Arc<[Recording]> = [recording.clone()].into();
+    let busy = tokio::spawn(say(load.clone(), talk, LOAD, Instant::now() + Duration::from_secs(600)));
     for n in 1..=CALLS {
         let call = recording.anew(n);
         listeners.expect();
@@ -74,10 +95,11 @@ async fn soak() -> Result<Vec<Row>> {
     }
     let named: Vec<(String, &FakeAmi)> = pbxs.iter().map(|(name, pbx)| (name.clone(), &**pbx)).collect();
     let hub = hub(&named).await;
-    let recording = Recording::load("asterisk-22", "a_inbound_answered");
+    let scenarios: Arc<[Recording]> = SCENARIOS.map(|name| Recording::load("asterisk-22", name)).into();
+    let recording = &scenarios[0];
 
     // Before anything was freed that open calls could take: each session has seen some calls, no more.
-    for n in 0..4 * MANY {
+    for n in 0..FEW * MANY {
         let (_, pbx) = &pbxs[n % MANY];
         recording.anew(n as u64).events().iter().for_each(|event| pbx.tell(event));
     }
@@ -95,12 +117,14 @@ async fn soak() -> Result<Vec<Row>> {
 
     let (used, began) = (processor(hub.pid())?, Instant::now());
     let mut saying = JoinSet::new();
-    for (_, pbx) in &pbxs {
-        saying.spawn(say(pbx.clone(), recording.clone(), RATE, began + SOAK));
+    for (name, pbx) in &pbxs {
+        let (name, pbx, scenarios) = (name.clone(), pbx.clone(), scenarios.clone());
+        saying.spawn(async move { (name, say(pbx, scenarios, RATE, began + SOAK).await) });
     }
     tokio::time::sleep(SOAK / 4).await;
     let quarter = memory(hub.pid(), "VmRSS")?;
-    let said: u64 = saying.join_all().await.into_iter().sum();
+    let told = saying.join_all().await;
+    let said: u64 = told.iter().map(|(_, told)| told.events).sum();
     let end = memory(hub.pid(), "VmRSS")?;
     let waiting: usize = pbxs.iter().map(|(_, pbx)| pbx.waiting()).sum();
     let (took, used) = (began.elapsed().as_secs_f64(), processor(hub.pid())? - used);
@@ -108,6 +132,12 @@ async fn soak() -> Result<Vec<Row>> {
     let sources = hub.get("/v1/sources").await;
     let lost = sources.as_array().into_iter().flatten().filter(|source| source["connection"]["connects"] != 1).count();
     ensure!(lost == 0, "{lost} connections were lost under the load");
+    let mut calls = 0;
+    for (name, told) in &told {
+        let mut due = told.calls(&scenarios);
+        *due.entry(facts_due(&recording.expected["calls"][0])).or_default() += FEW;
+        calls += right(&hub, name, &due).await?;
+    }
     let what = format!("{MANY} Asterisks at {RATE} events/s each");
     Ok(vec![
         Row::told(format!("{what}: taken"), format!("{:.0} events/s", taken / took)),
@@ -115,33 +145,96 @@ async fn soak() -> Result<Vec<Row>> {
         Row::below(format!("{what}: memory at the end, of that after a quarter"), "×", end / quarter, GROWTH)
             .beside(format!("{quarter:.0} MiB, then {end:.0}"), None),
         Row::told(format!("{what}: memory of an open call"), format!("{each:.1} KiB")),
+        Row::told(format!("{what}: calls, each of them in the ledger once, as it was"), calls.to_string()),
     ])
 }
 
-/// Call after call at this rate, not faster than they are taken; how many events that were.
-async fn say(pbx: Arc<FakeAmi>, recording: Recording, rate: u32, until: Instant) -> u64 {
+/// What one Asterisk has said.
+struct Told {
+    events: u64,
+    /// How many calls; the scenarios take turns.
+    calls: usize,
+}
+
+impl Told {
+    /// How many calls of each kind that were.
+    fn calls(&self, scenarios: &[Recording]) -> BTreeMap<Facts, usize> {
+        let mut calls = BTreeMap::new();
+        for n in 0..self.calls {
+            for call in scenarios[n % scenarios.len()].expected["calls"].as_array().into_iter().flatten() {
+                *calls.entry(facts_due(call)).or_default() += 1;
+            }
+        }
+        calls
+    }
+}
+
+/// Direction, outcome, caller, callee, agent, queue.
+type Facts = [String; 6];
+
+/// What a good log says of a call.
+fn facts_due(call: &Value) -> Facts {
+    let from_to = [&call["from"]["number"], &call["to"]["number"]];
+    [&call["direction"], &call["status"], from_to[0], from_to[1], &call["agent"], &call["queue"]].map(Value::to_string)
+}
+
+/// What the ledger says of it.
+fn facts(call: &Value) -> Facts {
+    let number = |side: &str| &call[side]["number"]["raw"];
+    let agent = &call["agent"]["extension"];
+    [&call["direction"], &call["outcome"], number("caller"), number("callee"), agent, &call["queue"]]
+        .map(Value::to_string)
+}
+
+/// Waits until the ledger has these calls of a source as ended, no more and no others; how many they are.
+async fn right(hub: &Hub, source: &str, due: &BTreeMap<Facts, usize>) -> Result<usize> {
+    let began = Instant::now();
+    loop {
+        let (mut found, mut after) = (BTreeMap::new(), String::new());
+        loop {
+            let page = hub.get(&format!("/v1/calls?source={source}&phase=ended&limit=500{after}")).await;
+            for record in page["items"].as_array().context("a page of calls")? {
+                *found.entry(facts(&record["call"])).or_default() += 1;
+            }
+            match page["next"].as_str() {
+                Some(next) => after = format!("&after={next}"),
+                None => break,
+            }
+        }
+        if found == *due {
+            return Ok(due.values().sum());
+        }
+        if began.elapsed() > PATIENCE {
+            bail!("{source} has not the calls that were told: {found:#?}, not {due:#?}");
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// Call after call at this rate, not faster than they are taken; the last one to its end.
+async fn say(pbx: Arc<FakeAmi>, scenarios: Arc<[Recording]>, rate: u32, until: Instant) -> Told {
     let mut ticks = tokio::time::interval(Duration::from_millis(10));
-    let (mut said, mut n) = (0, 1_000_000);
+    let mut told = Told { events: 0, calls: 0 };
     let mut events = Vec::new().into_iter();
-    while Instant::now() < until {
+    loop {
         ticks.tick().await;
         for _ in 0..rate / 100 {
             if pbx.waiting() > BACKLOG {
                 break;
             }
-            let event = match events.next() {
-                Some(event) => event,
-                None => {
-                    n += 1;
-                    events = recording.anew(n).events().into_iter();
-                    continue;
+            let Some(event) = events.next() else {
+                if Instant::now() >= until {
+                    return told;
                 }
+                let n = 1_000_000 + told.calls as u64;
+                events = scenarios[told.calls % scenarios.len()].anew(n).events().into_iter();
+                told.calls += 1;
+                continue;
             };
             pbx.tell(&event);
-            said += 1;
+            told.events += 1;
         }
     }
-    said
 }
 
 async fn hub(pbxs: &[(String, &FakeAmi)]) -> Hub {

@@ -22,6 +22,8 @@ pub struct User {
     pub roles: Vec<String>,
     /// Whether the account is switched off.
     pub disabled: bool,
+    /// The time zone of their profile: the site's as it was when they were made.
+    pub zone: String,
 }
 
 impl Site {
@@ -30,7 +32,8 @@ impl Site {
         let number = self.next();
         let roles: Vec<String> = roles.iter().map(|role| (*role).to_owned()).collect();
         let (key, secret) = (format!("key-{number:06}"), format!("secret-{number:06}"));
-        let user = User { key, secret, bearer: format!("bearer-{number:06}"), roles, disabled: false };
+        let (bearer, zone) = (format!("bearer-{number:06}"), self.zone());
+        let user = User { key, secret, bearer, roles, disabled: false, zone };
         self.users.insert(email.to_owned(), user.clone());
         self.docs.entry("User".into()).or_default().push(named(email, &user.key));
         user
@@ -62,6 +65,27 @@ impl Site {
             return Err(Refusal::stranger());
         }
         Ok(email.clone())
+    }
+
+    /// The zone of the site's datetimes.
+    pub(crate) fn zone(&self) -> String {
+        let defaults = self.docs.get("DefaultValue").into_iter().flatten();
+        let zone = defaults.filter(|row| row["parent"] == "__default").find_map(|row| row["defvalue"].as_str());
+        zone.unwrap_or_default().to_owned()
+    }
+
+    /// The zone that somebody is told: their own. Guest and Administrator are older than any setting.
+    pub(crate) fn zone_of(&self, who: &str) -> String {
+        self.users.get(who).map_or_else(|| "Asia/Kolkata".to_owned(), |user| user.zone.clone())
+    }
+
+    /// Rows of a child table are read by the rights to its parent, and every user may choose among users.
+    pub(crate) fn may_list(&self, who: &str, doctype: &str, parent: &str) -> Answer<()> {
+        match (doctype, parent) {
+            ("DefaultValue", "User") if self.users.contains_key(who) => Ok(()),
+            ("DefaultValue", _) => Err(Refusal::denied(who, doctype)),
+            _ => self.may(who, "read", doctype),
+        }
     }
 
     pub(crate) fn is_manager(&self, who: &str) -> bool {

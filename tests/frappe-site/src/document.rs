@@ -53,8 +53,8 @@ impl Site {
         if doctype == "DocType" {
             return self.update_schema(who, name, changed);
         }
-        let at = self.place(doctype, name).ok_or_else(|| Refusal::missing(doctype, name))?;
         self.may(who, "write", doctype)?;
+        let at = self.place(doctype, name).ok_or_else(|| Refusal::missing(doctype, name))?;
         let changed = changed.as_object().cloned().unwrap_or_default();
         let mut row = self.docs[doctype][at].clone();
         if changed.get("modified").is_some_and(|modified| row.get("modified") != Some(modified)) {
@@ -74,8 +74,8 @@ impl Site {
     }
 
     pub(crate) fn delete(&mut self, who: &str, doctype: &str, name: &str) -> Answer<()> {
-        let at = self.place(doctype, name).ok_or_else(|| Refusal::missing(doctype, name))?;
         self.may(who, "delete", doctype)?;
+        let at = self.place(doctype, name).ok_or_else(|| Refusal::missing(doctype, name))?;
         let own = self.docs[doctype][at]["name"].clone();
         for (other, meta) in &self.doctypes {
             for field in fields(meta).filter(|field| field["fieldtype"] == "Link" && field["options"] == doctype) {

@@ -45,19 +45,41 @@ impl Site {
                 document: document["name"].as_str().unwrap_or_default().to_owned(),
                 url: word("request_url"),
                 headers: rows.iter().filter_map(header).collect(),
-                body: rendered(&word("webhook_json"), document),
+                body: self.rendered(&word("webhook_json"), document),
                 secret: secret.filter(|_| hook.get("enable_security") == Some(&json!(1))),
             });
         }
     }
 }
 
-/// Python and Jinja as far as webhooks speak them: a document is a dictionary with `get`.
+impl Site {
+    /// A template rendered. All documents, by DocType and name, are the database that it may ask.
+    fn rendered(&self, template: &str, document: &Row) -> Vec<u8> {
+        let named = |rows: &Vec<Row>| {
+            let name = |row: &Row| row.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+            Value::Object(rows.iter().map(|row| (name(row), json!(row))).collect())
+        };
+        let asks = template.contains("frappe.db");
+        let all = self.docs.iter().filter(|_| asks).map(|(doctype, rows)| (doctype.clone(), named(rows))).collect();
+        let context = Shown::from_serialize(json!({"doc": document, "frappe": {"db": Value::Object(all)}}));
+        escaped(&environment().render_str(template, context).expect("a webhook's template"))
+    }
+}
+
+/// Python and Jinja as far as webhooks speak them: a document is a dictionary with `get`, and the database is asked for
+/// values of others.
 fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
-    environment.set_unknown_method_callback(|_, value, method, arguments| match (method, arguments) {
-        ("get", [name]) => value.get_item(name).map(|found| if found.is_undefined() { Shown::from(()) } else { found }),
-        _ => Err(Error::from(ErrorKind::UnknownMethod)),
+    environment.set_unknown_method_callback(|_, value, method, arguments| {
+        let found = match (method, arguments) {
+            ("get", [name]) => value.get_item(name),
+            ("get_value", [doctype, name, field]) => {
+                let within = |value: &Shown, key| value.get_item(key).unwrap_or_default();
+                Ok(within(&within(&within(value, doctype), name), field))
+            }
+            _ => return Err(Error::from(ErrorKind::UnknownMethod)),
+        };
+        found.map(|found| if found.is_undefined() { Shown::from(()) } else { found })
     });
     environment
 }
@@ -75,10 +97,9 @@ fn condition(expression: &str, document: &Row) -> bool {
     expression.eval(context(document)).expect("a webhook's condition").is_true()
 }
 
-/// The template rendered, read as JSON and written anew: what is not ASCII is escaped.
-fn rendered(template: &str, document: &Row) -> Vec<u8> {
-    let text = environment().render_str(template, context(document)).expect("a webhook's template");
-    let value: Value = serde_json::from_str(&text).expect("a webhook's template makes JSON");
+/// The JSON of a template, written anew: what is not ASCII is escaped.
+fn escaped(text: &str) -> Vec<u8> {
+    let value: Value = serde_json::from_str(text).expect("a webhook's template makes JSON");
     let mut bytes = Vec::new();
     for c in value.to_string().chars() {
         match c.is_ascii() {

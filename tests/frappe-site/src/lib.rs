@@ -65,8 +65,6 @@ pub type Clock = Box<dyn Fn() -> String + Send + Sync>;
 pub struct Site {
     /// What the wall clock shows in the site's zone.
     pub clock: Clock,
-    /// The name of its zone.
-    pub zone: String,
     /// Apps and their versions.
     pub apps: BTreeMap<String, String>,
     /// Who there is, by e-mail address.
@@ -107,7 +105,7 @@ impl Site {
         let segments: Vec<String> = path.trim_start_matches('/').split('/').map(decoded).collect();
         let words: Vec<&str> = segments.iter().map(String::as_str).filter(|word| *word != "v1").collect();
         match (asked.method.as_str(), words.as_slice()) {
-            ("GET", ["api", "v2", "doctype", doctype, "meta"]) => match self.meta(doctype) {
+            ("GET", ["api", "v2", "doctype", doctype, "meta"]) => match self.seen(&who, doctype) {
                 Ok(meta) => Ok(json!({ "data": meta })),
                 Err(refusal) => Err(Refusal { second: true, ..refusal }),
             },

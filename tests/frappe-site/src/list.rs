@@ -12,8 +12,8 @@ const PAGE: usize = 20;
 
 impl Site {
     pub(crate) fn list(&self, who: &str, doctype: &str, query: &HashMap<String, String>) -> Answer<Vec<Value>> {
-        self.meta(doctype)?;
-        self.may(who, "read", doctype)?;
+        self.seen(who, doctype)?;
+        self.may_list(who, doctype, query.get("parent").map(String::as_str).unwrap_or_default())?;
         let fields: Vec<String> = match query.get("fields") {
             Some(text) => serde_json::from_str(text).map_err(|_| not_json("fields"))?,
             None => vec!["name".into()],

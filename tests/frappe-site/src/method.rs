@@ -31,7 +31,7 @@ impl Site {
         let answer = match method {
             "ping" => json!("pong"),
             "frappe.auth.get_logged_user" => json!(who),
-            "frappe.client.get_time_zone" => json!({ "time_zone": self.zone }),
+            "frappe.client.get_time_zone" => json!({ "time_zone": self.zone_of(who) }),
             "frappe.utils.change_log.get_versions" => {
                 let about = |(app, version): (&String, &String)| (app.clone(), json!({ "version": version }));
                 Value::Object(self.apps.iter().map(about).collect())
@@ -47,7 +47,11 @@ impl Site {
                 self.may(who, "read", &doctype)?;
                 json!(self.among(&doctype, query)?.len())
             }
-            "frappe.client.get_list" => json!(self.list(who, &word("doctype"), &posted(body))?),
+            "frappe.client.get_list" => {
+                let mut asked = query.clone();
+                asked.extend(posted(body));
+                json!(self.list(who, &word("doctype"), &asked)?)
+            }
             "frappe.client.insert" => {
                 let doctype = body["doc"]["doctype"].as_str().unwrap_or_default().to_owned();
                 let name = self.insert(who, &doctype, &body["doc"])?;

@@ -15,6 +15,14 @@ impl Site {
         self.doctypes.get(doctype).cloned().ok_or_else(|| Refusal::missing("DocType", doctype))
     }
 
+    /// The same for somebody: what is not there is hidden from those who may not see all DocTypes.
+    pub(crate) fn seen(&self, who: &str, doctype: &str) -> Answer {
+        match self.meta(doctype) {
+            Err(_) if !self.is_manager(who) => Err(Refusal::denied(who, "DocType")),
+            result => result,
+        }
+    }
+
     /// Puts a DocType there, as an app that is installed does.
     pub fn doctype(&mut self, name: &str, meta: Value) {
         self.doctypes.insert(name.to_owned(), meta);
@@ -40,7 +48,9 @@ impl Site {
                 }
                 let roles = doc["roles"].as_array().into_iter().flatten();
                 let roles = roles.filter_map(|row| row["role"].as_str().map(str::to_owned)).collect();
-                self.users.insert(email.clone(), crate::User { roles, ..crate::User::default() });
+                let zone = Some(text(&doc, "time_zone")).filter(|zone| !zone.is_empty());
+                let zone = zone.map_or_else(|| self.zone(), str::to_owned);
+                self.users.insert(email.clone(), crate::User { roles, zone, ..crate::User::default() });
                 doc["name"] = json!(email);
                 self.put("User", doc);
                 Ok(Some(email))

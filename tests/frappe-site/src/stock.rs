@@ -21,7 +21,6 @@ impl Site {
         };
         let mut site = Self {
             clock: Box::new(clock),
-            zone: "Europe/Madrid".into(),
             apps: [("frappe".to_owned(), "15.55.1".to_owned())].into(),
             users: BTreeMap::new(),
             doctypes: BTreeMap::new(),
@@ -34,7 +33,7 @@ impl Site {
         let data = "Data";
         /// A DocType's name, how its documents are named, and the names and types of its fields.
         type Core<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
-        let core: [Core<'_>; 10] = [
+        let core: [Core<'_>; 11] = [
             ("DocType", "prompt", &[("module", data), ("custom", "Check")]),
             ("Custom Field", "hash", &[("dt", data), ("fieldname", data)]),
             (
@@ -85,11 +84,13 @@ impl Site {
                     ("is_private", "Check"),
                 ],
             ),
+            ("DefaultValue", "hash", &[("defkey", data), ("defvalue", "Text")]),
             ("Contact", "", &[("full_name", data), ("mobile_no", data), ("phone", data)]),
         ];
         for (name, autoname, fields) in core {
             site.doctype(name, doctype("Core", autoname, fields));
         }
+        site.put("DefaultValue", json!({"parent": "__default", "defkey": "time_zone", "defvalue": "Europe/Madrid"}));
         site
     }
 

@@ -60,12 +60,16 @@ pub(super) fn answer(shared: &Arc<Shared>, user: &User, action: &Action) -> Vec<
         }
         "coreshowchannels" => channels(shared, action),
         "corestatus" => {
-            let calls = shared.state().channels.list().len().to_string();
+            let (calls, restarts) = {
+                let state = shared.state();
+                (state.channels.list().len().to_string(), state.restarts)
+            };
+            let started = format!("07:{:02}:42", 40 + restarts % 20);
             success(&[
                 ("CoreStartupDate", "2026-11-21"),
-                ("CoreStartupTime", "07:40:42"),
+                ("CoreStartupTime", &started),
                 ("CoreReloadDate", "2026-11-21"),
-                ("CoreReloadTime", "07:40:42"),
+                ("CoreReloadTime", &started),
                 ("CoreCurrentCalls", &calls),
             ])
         }

@@ -67,7 +67,7 @@ struct Shared {
     version: String,
     users: HashMap<String, User>,
     begun: Instant,
-    events: broadcast::Sender<Event>,
+    events: broadcast::Sender<Said>,
     /// Grows whenever all connections are cut.
     cut: watch::Sender<u64>,
     /// Nothing is said and nothing is heard while this is set.
@@ -98,11 +98,18 @@ struct State {
     refused: usize,
     /// `Originate`s that were taken on.
     placed: u64,
+    /// How often it was started anew.
+    restarts: u32,
 }
 
-/// Something that all sessions hear who read its class.
+/// Something that sessions hear.
 #[derive(Clone, Debug)]
-struct Event(Arc<[u8]>);
+enum Said {
+    /// Whoever reads its class.
+    Event(Arc<[u8]>),
+    /// Everybody, whatever they want to hear.
+    Bytes(Arc<[u8]>),
+}
 
 impl FakeAmi {
     /// Listens on a free port as this version: `asterisk-16`, `asterisk-22`.
@@ -229,9 +236,25 @@ impl FakeAmi {
         of_name.map(|action| action.lines.clone()).collect()
     }
 
-    /// Sends bytes to whoever is logged in, as they are.
+    /// Sends an event to whoever is logged in, as it is.
     pub fn tell(&self, bytes: &[u8]) {
         self.shared.tell(bytes);
+    }
+
+    /// Sends bytes that need not be an event to whoever is logged in.
+    pub fn babble(&self, bytes: &[u8]) {
+        let _ = self.shared.events.send(Said::Bytes(bytes.into()));
+    }
+
+    /// Is started anew: connections are cut, its channels are gone, and ids begin from the first again.
+    pub async fn restart(&self) {
+        self.down();
+        {
+            let mut state = self.shared.state();
+            state.channels.clear();
+            state.restarts += 1;
+        }
+        self.listen().await;
     }
 }
 
@@ -252,6 +275,6 @@ impl Shared {
     /// One message to everybody, noted in the list of channels.
     fn tell(&self, bytes: &[u8]) {
         self.state().channels.note(bytes);
-        let _ = self.events.send(Event(bytes.into()));
+        let _ = self.events.send(Said::Event(bytes.into()));
     }
 }

@@ -14,7 +14,7 @@ use super::action::{Action, Came, next};
 use super::answer::{allowed, answer, error, response};
 use super::filter::Filters;
 use super::message::{message, value};
-use super::{Shared, User};
+use super::{Said, Shared, User};
 
 /// Who has not logged in by then is put out.
 const LOGIN: Duration = Duration::from_secs(30);
@@ -213,9 +213,12 @@ async fn logged_in(
             }
             event = events.recv() => {
                 // Who is too far behind is put out.
-                let Ok(event) = event else { return };
-                let wanted = hears && reads(user, &event.0) && filters.let_through(&event.0);
-                if wanted && !send(write, shared, &event.0).await {
+                let Ok(said) = event else { return };
+                let (bytes, wanted) = match &said {
+                    Said::Event(event) => (event, hears && reads(user, event) && filters.let_through(event)),
+                    Said::Bytes(bytes) => (bytes, true),
+                };
+                if wanted && !send(write, shared, bytes).await {
                     return;
                 }
             }

@@ -71,7 +71,10 @@ impl World {
                 wrong.push((TYPE.0, name.to_owned(), TYPE.1));
             }
         }
-        for name in ["duration", "created_at", "call_status"] {
+        if !item["call_responsible"].is_null() && !is_somebody(&item["call_responsible"]) {
+            wrong.push((TYPE.0, "call_responsible".into(), TYPE.1));
+        }
+        for name in ["duration", "created_at", "updated_at", "call_status"] {
             if !item[name].is_null() && !item[name].is_u64() {
                 wrong.push((TYPE.0, name.to_owned(), TYPE.1));
             }
@@ -141,10 +144,29 @@ impl World {
                     wrong.push((MISSING.0, name.to_owned(), MISSING.1));
                 }
             }
-            for name in ["phone", "called_at", "duration", "link", "service_code", "uniq", "from"] {
-                if item["metadata"][name].is_null() {
+            for name in ["phone", "link", "service_code", "uniq", "from", "called_at", "duration"] {
+                let given = &item["metadata"][name];
+                let right = match name {
+                    "called_at" | "duration" => given.is_u64(),
+                    // As a number too, in the page's own example.
+                    "phone" => given.is_u64() || given.is_string(),
+                    _ => given.is_string(),
+                };
+                if given.is_null() {
                     wrong.push((MISSING.0, format!("metadata.{name}"), MISSING.1));
+                } else if !right {
+                    wrong.push((TYPE.0, format!("metadata.{name}"), TYPE.1));
                 }
+            }
+            if !item["metadata"]["is_call_event_needed"].is_boolean() {
+                wrong.push((MISSING.0, "metadata.is_call_event_needed".into(), MISSING.1));
+            }
+            if !item["metadata"]["call_responsible"].is_null() && !is_somebody(&item["metadata"]["call_responsible"]) {
+                wrong.push((TYPE.0, "metadata.call_responsible".into(), TYPE.1));
+            }
+            for kind in ["contacts", "leads", "companies"] {
+                let at = format!("_embedded.{kind}.0.");
+                wrong.extend(self.misfits(&item["_embedded"][kind][0], &at));
             }
             let pipeline = &item["pipeline_id"];
             if !pipeline.is_null() && !self.pipelines.iter().any(|one| one["id"] == *pipeline) {
@@ -223,7 +245,15 @@ impl World {
             return problem(400, "Bad Request", "Invalid request body");
         };
         let phone = event.get("phone_number").and_then(Value::as_str).unwrap_or_default();
-        if event.get("type") != Some(&json!("phone_call")) || phone.is_empty() {
+        // One user, or some; left out, everybody.
+        let user = |user: &Value| user.as_str().and_then(|id| id.parse().ok()).or(user.as_u64());
+        let is_user = |given: &Value| user(given).is_some_and(|id| self.user(&json!(id)));
+        let right = match event.get("users") {
+            None => true,
+            Some(Value::Array(users)) => !users.is_empty() && users.iter().all(is_user),
+            Some(one) => is_user(one),
+        };
+        if event.get("type") != Some(&json!("phone_call")) || phone.is_empty() || !right {
             return problem(400, "Bad Request", "Invalid event");
         }
         let found = self.card_of(phone);
@@ -240,6 +270,11 @@ impl World {
             {"element_id": found.map(|(_, id)| id), "element_type": element, "uid": "0e3455ff", "phone_number": phone}]}}),
         )
     }
+}
+
+/// A user's number, a telephone number, or a name.
+fn is_somebody(value: &Value) -> bool {
+    value.is_u64() || value.as_str().is_some_and(|text| !text.is_empty())
 }
 
 fn request(at: usize, item: &Value) -> String {

@@ -3,8 +3,12 @@
 use serde_json::{Value, json};
 
 use super::query::{one, with};
-use super::refusal::{Answer, MISSING, Mistakes, TYPE, invalid, problem};
+use super::refusal::{Answer, CHOICE, MISSING, Mistakes, TYPE, invalid, problem};
 use super::world::World;
+
+/// The fields of numbers and addresses, and the kinds that each knows.
+const FIELDS: [(&str, &[&str]); 2] =
+    [("PHONE", &["WORK", "WORKDD", "MOB", "FAX", "HOME", "OTHER"]), ("EMAIL", &["WORK", "PRIV", "OTHER"])];
 
 /// What a query says of a page.
 pub(super) struct Page {
@@ -94,9 +98,67 @@ impl World {
         card
     }
 
+    /// What is wrong with a card that is to be made: whose it is, and its numbers and addresses.
+    pub(super) fn misfits(&self, card: &Value, at: &str) -> Vec<(&'static str, String, &'static str)> {
+        let mut wrong = Vec::new();
+        for name in ["responsible_user_id", "created_by"] {
+            if !card[name].is_null() && !self.user(&card[name]) {
+                wrong.push((CHOICE.0, format!("{at}{name}"), CHOICE.1));
+            }
+        }
+        if !card["name"].is_null() && !card["name"].is_string() {
+            wrong.push((TYPE.0, format!("{at}name"), TYPE.1));
+        }
+        for (field, one) in card["custom_fields_values"].as_array().into_iter().flatten().enumerate() {
+            // A field of the account's own is known by its number.
+            if one["field_id"].is_u64() {
+                continue;
+            }
+            let at = format!("{at}custom_fields_values.{field}");
+            let Some((_, kinds)) = FIELDS.iter().find(|(code, _)| one["field_code"] == *code) else {
+                wrong.push((CHOICE.0, format!("{at}.field_code"), CHOICE.1));
+                continue;
+            };
+            let values = one["values"].as_array().filter(|values| !values.is_empty());
+            if values.is_none() {
+                wrong.push((MISSING.0, format!("{at}.values"), MISSING.1));
+            }
+            for (value, given) in values.into_iter().flatten().enumerate() {
+                if given["value"].as_str().is_none_or(str::is_empty) {
+                    wrong.push((MISSING.0, format!("{at}.values.{value}.value"), MISSING.1));
+                }
+                let kind = &given["enum_code"];
+                if !kind.is_null() && !kinds.iter().any(|known| kind == *known) {
+                    wrong.push((CHOICE.0, format!("{at}.values.{value}.enum_code"), CHOICE.1));
+                }
+            }
+        }
+        wrong
+    }
+
+    /// What is wrong with each of several cards.
+    fn all_misfits(&self, items: &[Value], kind: &str) -> Vec<Mistakes> {
+        let of = |(at, item): (usize, &Value)| {
+            let mut wrong = self.misfits(item, "");
+            if kind == "leads" {
+                let pipeline = &item["pipeline_id"];
+                if !pipeline.is_null() && !self.pipelines.iter().any(|one| one["id"] == *pipeline) {
+                    wrong.push((CHOICE.0, "pipeline_id".to_owned(), CHOICE.1));
+                }
+                wrong.extend(self.misfits(&item["_embedded"]["contacts"][0], "_embedded.contacts.0."));
+            }
+            (item["request_id"].as_str().map_or(at.to_string(), str::to_owned), wrong)
+        };
+        items.iter().enumerate().map(of).filter(|(_, wrong)| !wrong.is_empty()).collect()
+    }
+
     /// `POST /api/v4/contacts`.
     pub(super) fn add_contacts(&mut self, asked: &Value) -> Answer {
         let Some(items) = asked.as_array() else { return problem(400, "Bad Request", "Invalid request body") };
+        let mistakes = self.all_misfits(items, "contacts");
+        if !mistakes.is_empty() {
+            return invalid(&mistakes);
+        }
         let rows: Vec<Value> = items
             .iter()
             .enumerate()
@@ -111,6 +173,10 @@ impl World {
     /// `POST /api/v4/leads/complex`: a lead with its contact.
     pub(super) fn add_complex(&mut self, asked: &Value) -> Answer {
         let Some(items) = asked.as_array() else { return problem(400, "Bad Request", "Invalid request body") };
+        let mistakes = self.all_misfits(items, "leads");
+        if !mistakes.is_empty() {
+            return invalid(&mistakes);
+        }
         let mut rows = Vec::new();
         for (at, item) in items.iter().enumerate() {
             let contact = item["_embedded"]["contacts"][0].clone();
@@ -151,8 +217,14 @@ impl World {
                     Some("call_in" | "call_out") => "phone",
                     _ => return Some((at.to_string(), vec![(MISSING.0, "note_type".to_owned(), MISSING.1)])),
                 };
-                let there = item["params"][needed].is_string();
-                (!there).then(|| (at.to_string(), vec![(MISSING.0, format!("params.{needed}"), MISSING.1)]))
+                let mut wrong = self.misfits(item, "");
+                if !item["params"][needed].is_string() {
+                    wrong.push((MISSING.0, format!("params.{needed}"), MISSING.1));
+                }
+                if needed == "phone" && !item["params"]["duration"].is_u64() {
+                    wrong.push((TYPE.0, "params.duration".to_owned(), TYPE.1));
+                }
+                (!wrong.is_empty()).then(|| (at.to_string(), wrong))
             })
             .collect();
         if !mistakes.is_empty() {

@@ -7,11 +7,18 @@ use md5::{Digest, Md5};
 use serde_json::{Value, json};
 use sha1::Sha1;
 
+use super::query::one;
 use super::refusal::Answer;
 use super::world::{BOT, CHANNEL, CHANNEL_SECRET, World};
 
 /// How far the clocks may be apart.
 const SKEW: Duration = Duration::from_secs(15 * 60);
+
+/// Messages of one page of a history, at most.
+const PAGE: usize = 50;
+
+/// Characters of a source's id.
+const SOURCE: usize = 40;
 
 /// One conversation.
 #[derive(Debug, Clone, Default)]
@@ -70,7 +77,14 @@ fn refused(status: u16, kind: &str, why: &str) -> Answer {
 
 impl World {
     /// Answers a request to the service; the path without its query.
-    pub(super) fn chat(&mut self, method: &str, path: &str, signed: &Signed, bytes: &[u8]) -> Answer {
+    pub(super) fn chat(
+        &mut self,
+        method: &str,
+        path: &str,
+        query: &[(String, String)],
+        signed: &Signed,
+        bytes: &[u8],
+    ) -> Answer {
         if !signed.proves(method, path, bytes, SystemTime::now()) {
             return refused(403, "ORIGIN_INVALID_SIGNATURE", "Invalid signature");
         }
@@ -93,17 +107,34 @@ impl World {
                 refused(404, "SCOPE_NOT_FOUND", "The channel is not connected")
             }
             ("POST", ["chats"]) => {
-                let chat = self.chat_of(body["conversation_id"].as_str().unwrap_or_default());
+                let user = &body["user"];
+                let (Some(conversation), true, true) =
+                    (body["conversation_id"].as_str(), user["id"].is_string(), user["name"].is_string())
+                else {
+                    return refused(400, "VALIDATION", "conversation_id, user.id and user.name are needed");
+                };
+                let chat = self.chat_of(conversation);
                 (
                     200,
                     json!({"id": chat.id, "user": {"id": chat.client, "client_id": body["user"]["id"], "name": body["user"]["name"]}}),
                 )
             }
+            ("POST", []) if body["event_type"] == "new_message" && body["payload"]["sender"].is_null() => {
+                refused(400, "VALIDATION", "The sender is needed")
+            }
             ("POST", []) => self.message(&body),
             ("GET", ["chats", id, "history"]) => {
+                let number = |name: &str| one(query, name).map_or(Ok(0), str::parse::<usize>);
+                let (Ok(limit), Ok(offset)) = (number("limit"), number("offset")) else {
+                    return refused(400, "VALIDATION", "limit and offset are numbers");
+                };
+                if limit > PAGE {
+                    return refused(400, "VALIDATION", "limit is 50 at most");
+                }
+                let limit = if limit == 0 { PAGE } else { limit };
                 let chat = self.chats.values().find(|chat| chat.id == *id);
-                let messages: Vec<Value> =
-                    chat.into_iter().flat_map(|chat| chat.messages.iter().rev().cloned()).collect();
+                let newest = chat.into_iter().flat_map(|chat| chat.messages.iter().rev());
+                let messages: Vec<Value> = newest.skip(offset).take(limit).cloned().collect();
                 if messages.is_empty() { (204, Value::Null) } else { (200, json!({"messages": messages})) }
             }
             ("POST", [id, "delivery_status"]) => {
@@ -137,6 +168,9 @@ impl World {
         let (Some(msgid), Some(conversation)) = (msgid, conversation) else {
             return refused(400, "VALIDATION", "msgid and conversation_id are needed");
         };
+        if let Some(wrong) = self.misfit(payload) {
+            return refused(400, "VALIDATION", wrong);
+        }
         let content = payload["message"].clone();
         let text = content["text"].as_str().is_some_and(|text| !text.is_empty());
         let file = content["media"].is_string() && content["file_name"].is_string() && content["file_size"].is_u64();
@@ -166,10 +200,6 @@ impl World {
                 let mut content = content;
                 content["id"] = json!(id);
                 content["client_id"] = json!(msgid);
-                let ours = payload["receiver"].is_object();
-                if ours && payload["sender"]["ref_id"] != BOT && payload["sender"]["ref_id"].is_null() {
-                    return refused(400, "VALIDATION", "The sender is not known");
-                }
                 chat.messages.push(json!({"timestamp": payload["timestamp"], "sender": {"id": "x",
                     "client_id": payload["sender"]["id"], "name": payload["sender"]["name"],
                     "phone": payload["sender"]["profile"]["phone"], "ref_id": payload["sender"]["ref_id"]},
@@ -180,6 +210,28 @@ impl World {
         }
     }
 
+    /// What is wrong with who writes to whom, where and when.
+    fn misfit(&self, payload: &Value) -> Option<&'static str> {
+        let named = |who: &Value| who["id"].is_string() && who["name"].is_string();
+        if !payload["timestamp"].is_u64() || !payload["msec_timestamp"].is_u64() {
+            return Some("timestamp and msec_timestamp are needed");
+        }
+        let source = &payload["source"]["external_id"];
+        if source.as_str().is_some_and(|id| id.len() > SOURCE || !id.bytes().all(|byte| byte.is_ascii_graphic())) {
+            return Some("source.external_id is 40 printable characters at most");
+        }
+        // An edit says neither.
+        if payload["sender"].is_null() && payload["receiver"].is_null() {
+            return None;
+        }
+        if !named(&payload["sender"]) || !(payload["receiver"].is_null() || named(&payload["receiver"])) {
+            return Some("sender and receiver have an id and a name");
+        }
+        let own = &payload["sender"]["ref_id"];
+        let known = *own == BOT || own.is_string() && self.users.iter().any(|user| user["amojo_id"] == *own);
+        (payload["receiver"].is_object() && !known).then_some("The sender is neither a user nor the channel's bot")
+    }
+
     /// A user writes in a chat: it stands there, and the service posts it to the integration.
     pub fn write(&mut self, conversation: &str, text: &str) -> Hook {
         let id = format!("message-{}", self.id());
@@ -187,7 +239,11 @@ impl World {
         let (account, user) = (self.amojo.clone(), self.users[0]["amojo_id"].clone());
         let chat = self.chat_of(conversation);
         let content = json!({"id": id, "type": "text", "text": text, "media": "", "file_name": "", "file_size": 0});
-        chat.messages.push(json!({"timestamp": now, "sender": {"id": user, "name": "Anna"}, "message": content}));
+        // As the vendor's example of a history has it: with an id that no integration has given.
+        let mut shown = content.clone();
+        shown["client_id"] = json!(format!("skm-{id}"));
+        chat.messages.push(json!({"timestamp": now, "sender": {"id": user, "name": "Anna"},
+            "receiver": {"id": chat.client, "client_id": conversation, "name": "Client"}, "message": shown}));
         let body = json!({"account_id": account, "time": now, "message": {
             "receiver": {"id": chat.client, "client_id": conversation, "phone": "79990001122"},
             "sender": {"id": user}, "conversation": {"id": chat.id, "client_id": conversation},

@@ -81,7 +81,7 @@ fn answer(
             digest: header("content-md5"),
             signature: header("x-signature"),
         };
-        return Some(world.chat(method, path, &signed, bytes));
+        return Some(world.chat(method, path, query, &signed, bytes));
     }
     if (method, path) == ("GET", "/oauth2/account/current/subdomain") {
         return Some(world.subdomain(header("x-refresh-token")));

@@ -18,6 +18,8 @@ pub(crate) struct Access {
     refresh: HashSet<String>,
     /// Logins and renewals that were asked for.
     pub asked: usize,
+    /// Whoever logs in is refused.
+    pub locked: bool,
     issued: usize,
 }
 
@@ -45,7 +47,7 @@ impl Access {
 
     /// A login.
     pub fn login(&mut self, identifier: &str, password: &str) -> Result<Pair, Refusal> {
-        if identifier != IDENTIFIER || password != PASSWORD {
+        if self.locked || identifier != IDENTIFIER || password != PASSWORD {
             return Err(Refusal::new(401, "AUTHENTICATION_FAILED", "Credenciales inválidas"));
         }
         Ok(self.issue())
@@ -53,7 +55,7 @@ impl Access {
 
     /// A renewal: the token before stays good until its end.
     pub fn renew(&mut self, refresh: &str) -> Result<Pair, Refusal> {
-        if !self.refresh.contains(refresh) {
+        if self.locked || !self.refresh.contains(refresh) {
             return Err(Refusal::new(401, "INVALID_TOKEN", "Token inválido o expirado"));
         }
         Ok(self.issue())

@@ -126,6 +126,11 @@ impl FakeInboxHub {
         self.server.access().asked
     }
 
+    /// Refuses whoever logs in, or takes them again.
+    pub fn lock(&self, locked: bool) {
+        self.server.access().locked = locked;
+    }
+
     /// Lets all tokens end.
     pub fn expire_tokens(&self) {
         self.server.access().expire();

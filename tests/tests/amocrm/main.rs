@@ -1,5 +1,7 @@
 //! The whole way to amoCRM: a PBX posts, the hub keeps, the account is played with its limits and its tokens.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod chats;
 mod world;
 
 use std::time::Duration;

@@ -1,10 +1,12 @@
 //! Calls in the CRM: what is logged, whose it is, and that it is there once.
 
-use cordboard_tests::ami::Recording;
-use cordboard_tests::amocrm::{ANNA, BORIS};
+use std::time::Duration;
+
+use cordboard_tests::ami::{FakeAmi, Recording};
+use cordboard_tests::amocrm::{ANNA, BORIS, FakeAmocrm, Fault};
 use serde_json::{Value, json};
 
-use crate::world::{CALLED, CLIENT, Plan, RINGS, Told, World, id, own_id, recording};
+use crate::world::{CALLED, CLIENT, Plan, RINGS, Told, VERSION, World, id, own_id, recording};
 
 /// Plays a recording to its end and waits until the CRM agrees.
 pub async fn play(world: &World, name: &str) -> String {
@@ -126,6 +128,25 @@ async fn acceptance_19_internal() {
     assert!(written.is_empty(), "neither a call nor a popup: {written:?}");
 }
 
+/// Neither side is an agent's: a telephone of the house that is nobody's in the account.
+#[tokio::test(flavor = "multi_thread")]
+async fn acceptance_19_a_telephone_that_is_no_agents() {
+    let world = Plan { settings: "users_only = true\n".into(), ..Plan::default() }.start().await;
+    world.crm.world().contact("Irina", &format!("+{CLIENT}"), BORIS);
+    let call = recording("a_inbound_answered");
+    let nobodys = id(&call);
+    Told::changed(&world.pbx, &call, |event| event.replace("PJSIP/1001", "PJSIP/1009").replace(": 1001", ": 1009"))
+        .end();
+    world.reaches(&nobodys, "ended").await;
+    world.settled().await;
+    assert_eq!(world.call(&nobodys).await["agent"]["extension"], "1009");
+    assert!(world.delivery(&nobodys).await["reason"].as_str().unwrap_or_default().contains("1009"));
+    assert_eq!((world.crm.world().seen(&nobodys), world.crm.world().popups.len()), (0, 0));
+    let own = told(&world, &call, 1).await;
+    world.settled().await;
+    logged(&world, &own);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn acceptance_20_click_to_call_by_a_local_channel() {
     let world = Plan::default().start().await;
@@ -207,20 +228,49 @@ async fn fault_05_outbound_calls_that_nobody_answered() {
     logged(&world, &id);
 }
 
-/// A caller who shows no number is in the CRM all the same.
+/// A caller who shows no number pops up and is in the CRM all the same, taken or missed.
 #[tokio::test(flavor = "multi_thread")]
 async fn fault_06_hidden_callers() {
     let world = Plan::default().start().await;
-    let call = recording("b_inbound_no_answer");
-    for event in call.events() {
-        let text = String::from_utf8_lossy(&event).replace(CLIENT, "<unknown>");
-        world.pbx.tell(text.as_bytes());
-    }
-    let id = id(&call);
-    world.reaches(&id, "ended").await;
+    let hidden = |event: &str| event.replace(CLIENT, "<unknown>");
+    let call = recording("a_inbound_answered");
+    let taken = id(&call);
+    let mut told = Told::changed(&world.pbx, &call, hidden);
+    told.before(RINGS);
+    world.reaches(&taken, "ringing").await;
+    let shown = || async { world.crm.world().popups.len() == 1 };
+    world.until("the popup is there", shown).await;
+    let popup = world.crm.world().popups[0].clone();
+    assert_eq!(popup, json!({ "type": "phone_call", "phone_number": "hidden", "users": [ANNA] }));
+    told.before("Event: HangupRequest");
+    world.reaches(&taken, "answered").await;
+    let state = world.result("get_agent_status", json!({})).await;
+    let info = &state["call_info"];
+    assert_eq!(
+        (&state["status"], &info["contact_phone"], &info["contact_id"]),
+        (&json!("CONVERSATION"), &Value::Null, &Value::Null),
+        "{state}"
+    );
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    told.end();
+    world.reaches(&taken, "ended").await;
     world.settled().await;
-    assert_eq!(world.crm.world().seen(&id), 1);
-    assert_eq!(world.crm.world().unsorted[0]["metadata"]["phone"], "hidden");
+    let call = recording("b_inbound_no_answer");
+    let missed = id(&call);
+    Told::changed(&world.pbx, &call, hidden).end();
+    world.reaches(&missed, "ended").await;
+    world.settled().await;
+    let leads: Vec<Value> = world.crm.world().unsorted.iter().map(|lead| lead["metadata"].clone()).collect();
+    assert_eq!(leads.len(), 2, "each once: {leads:?}");
+    for (lead, own) in leads.iter().zip([&taken, &missed]) {
+        assert_eq!(
+            (&lead["uniq"], &lead["phone"], &lead["call_responsible"]),
+            (&json!(own), &json!("hidden"), &json!(ANNA)),
+            "{lead}"
+        );
+    }
+    assert!(leads[0]["duration"].as_u64().unwrap() >= 1, "{}", leads[0]);
+    assert_eq!(leads[1]["duration"], json!(0));
 }
 
 /// Users are learnt with the login, and not asked for over and over.
@@ -238,6 +288,21 @@ async fn fault_12_users_are_not_polled() {
         world.until("it is logged", there).await;
     }
     assert_eq!(world.crm.faults().count("GET /api/v4/users"), asked);
+}
+
+/// A list that could not be had is asked for again, and no call is lost or is nobody's meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_12_a_list_of_users_that_fails_is_asked_for_again() {
+    let crm = FakeAmocrm::start().await.unwrap();
+    crm.world().contact("Irina", &format!("+{CLIENT}"), BORIS);
+    for _ in 0..2 {
+        crm.faults().next("GET /api/v4/users", Fault::Page(500));
+    }
+    let world = Plan::default().start_with(FakeAmi::start(VERSION).await, crm).await;
+    let id = play(&world, "a_inbound_answered").await;
+    assert!(world.crm.faults().count("GET /api/v4/users") > 2);
+    logged(&world, &id);
+    assert_eq!(sent(&world, &id)["responsible_user_id"], json!(ANNA), "whom the tenant's file names by e-mail");
 }
 
 /// Telephones and trunks of other technologies, and ids with a system's name.

@@ -140,6 +140,7 @@ fn acceptance_24_every_key_of_the_old_server() {
         "service_code = \"asteriskng\"",
         "default_user = \"anna@example.com\"",
         "responsible = [\"by_entity\", \"last_active\", \"default\"]",
+        "users_only = true",
         "login = \"admin\"",
         "redirect_context = \"from-internal\"",
         "convert = false",
@@ -171,12 +172,184 @@ fn acceptance_24_every_key_of_the_old_server() {
         assert!(told.contains(key), "{key} is not told:\n{told}");
     }
     assert!(told.contains("look-behind") && told.contains("stop the old server"), "{told}");
+    assert!(told.contains("unsigned_before"), "{told}");
     passes(&hub);
     use std::os::unix::fs::PermissionsExt;
     let mode = std::fs::metadata(hub.folder().join("secrets/old/refresh_token")).unwrap().permissions().mode();
     assert_eq!(mode & 0o077, 0, "secrets are for their owner alone");
     let again = run(&hub, &["import", "amocrm-asterisk-ng", &config, "--tenant", "old"]);
     assert!(!again.status.success() && said(&again).contains("is there already"));
+}
+
+/// Where a key's value is to be seen.
+enum Seen {
+    /// In the tenant's file.
+    File(&'static str),
+    /// In a secret beside it.
+    Secret(&'static str, &'static str),
+    /// In what the command says.
+    Told(&'static str),
+}
+
+/// Every key of the old server by itself: another value is carried over, or it is told why not.
+#[test]
+fn acceptance_24_each_key_is_carried_over_or_told() {
+    use Seen::{File, Secret, Told};
+    let hub = folder();
+    let rows = [
+        ("anna@example.com: 101", "anna@example.com: 707", File("extensions = [\"707\"]")),
+        ("boris@example.com: \"102\"", "vera@example.com: 102", File("users = { crm = \"vera@example.com\" }")),
+        ("responsible_agent: anna", "responsible_agent: boris", File("default_user = \"boris@example.com\"")),
+        (
+            "        responsible_agent: anna",
+            "        default_responsible_agent: boris",
+            File("default_user = \"boris@example.com\""),
+        ),
+        ("redirect_responsible_agent: boris", "redirect_responsible_agent: anna", File("unknown = \"101\"")),
+        (
+            "redirect_responsible_agent: boris",
+            "redirect_responsible_agent: nobody",
+            Told("nobody@example.com is no agent"),
+        ),
+        ("[by_entity, last_active, default]", "[last_active]", File("responsible = [\"last_active\"]")),
+        ("[by_entity, last_active, default]", "[fastest]", Told("call_responsible_strategy fastest")),
+        (r"['^\+7(\d{10})$', '8\g<1>']", "['^00', '+']", File("client_corrector = [[\"^00\", \"+\"]]")),
+        (r"'8\g<1>'", r"'\q'", Told("client_corrector 1")),
+        ("integration_id: 8a0f3c51", "integration_id: 9b", File("client_id = \"9b-5a1b-4d3e-9a55-000000000001\"")),
+        ("secret_key: q1W2e3", "secret_key: another", Secret("client_secret", "another")),
+        ("auth_code: def502", "auth_code: def503", Secret("code", "def503")),
+        ("base_url: acme.amocrm.ru", "base_url: https://other.kommo.com/", File("url = \"https://other.kommo.com\"")),
+        (
+            "base_url: acme.amocrm.ru",
+            "base_url: other.amocrm.com",
+            File("allow = [\"other.amocrm.com\", \"*.amocrm.com\"]"),
+        ),
+        ("amocrm/oauth", "elsewhere", File("redirect_uri = \"https://hub.example.com/elsewhere\"")),
+        ("backup_file_path: backup.txt", "backup_file_path: credentials.txt", Told("the tokens in credentials.txt")),
+        ("pipeline: Продажи", "pipeline: Сервис", File("pipeline = \"Сервис\"")),
+        ("source: AsteriskNG", "source: АТС", File("source = \"АТС\"")),
+        ("source_uid: uid", "source_uid: trunk-7", File("source_uid = \"trunk-7\"")),
+        ("source_name: ATS", "source_name: Office", File("source_name = \"Office\"")),
+        ("service_code: asteriskng", "service_code: widget-7", File("service_code = \"widget-7\"")),
+        ("https://hub.example.com/records", "https://rec.example.com/records/", Told("https://rec.example.com\"")),
+        ("enable_conversion: false", "enable_conversion: true", File("convert = true")),
+        ("login: admin", "login: stock", File("login = \"stock\"")),
+        ("password: p4ss", "password: another", Secret("widget_password", "another")),
+        ("a-secret-of-the-widget", "another-of-the-widget", Secret("widget_secret_key", "another-of-the-widget")),
+        ("user: amo", "user: manager", File("username = \"manager\"")),
+        ("secret: ami-s3cret", "secret: another", Secret("ami_password", "another")),
+        (
+            "secret: ami-s3cret\n        host: 10.0.0.5",
+            "secret: x\n        host: 10.0.0.9",
+            File("allow = [\"10.0.0.9\"]"),
+        ),
+        ("port: 5039", "port: 5040", File("port = 5040")),
+        ("origination_context: from-widget", "origination_context: clicks", File("Local/{extension}@clicks")),
+        ("origination_timeout: 25500", "origination_timeout: 45000", File("originate_timeout = 45")),
+        ("redirect_context: from-internal", "redirect_context: moved", File("redirect_context = \"moved\"")),
+        (r"(\d{3})\D", r"(\d{4})\D", File(r"internal_number_pattern = '(?:SIP|PJSIP)/(\d{4})\D'")),
+        ("{ host: 10.0.0.5", "{ host: db.example.com", Secret("cdr_url", "@db.example.com:3306/")),
+        ("port: 3306", "port: 3307", Secret("cdr_url", "@10.0.0.5:3307/")),
+        ("user: cdr", "user: reader", Secret("cdr_url", "mysql://reader:")),
+        ("p@ss/word", "another", Secret("cdr_url", "mysql://cdr:another@")),
+        ("database: asteriskcdrdb", "database: records", Secret("cdr_url", ":3306/records")),
+        (
+            "media_root: /var/spool/asterisk/monitor",
+            "media_root: /mnt/calls",
+            File("media_root = \"/mnt/calls/%Y/%m/%d/\""),
+        ),
+        (
+            "media_root: /var/spool/asterisk/monitor",
+            "media_root: /mnt/calls",
+            File("root = \"/mnt/calls\", strip = \"/mnt/calls\""),
+        ),
+        ("cdr_table: cdr", "cdr_table: cdr_2020", File("cdr_table = \"cdr_2020\"")),
+        ("calldate_column: calldate", "calldate_column: start", File("calldate_column = \"start\"")),
+        ("recordingfile_column: recordingfile", "recordingfile_column: file", File("recordingfile_column = \"file\"")),
+        ("host: 127.0.0.1, port: 8000", "host: 0.0.0.0, port: 8001", File("listen = \"0.0.0.0:8001\"")),
+        ("port: 6379", "port: 6380", Told("system.storage port")),
+        ("database: 0", "database: 1", Told("system.storage database")),
+        ("password: null", "password: x", Told("system.storage password")),
+        ("workers: 4", "workers: 1", Told("system.fastapi workers")),
+        ("tmp_dir: ./tmp", "tmp_dir: /tmp", Told("system.converter tmp_dir")),
+        ("tmp_dir: ./tmp", "tmp_dri: ./tmp", Told("system.converter tmp_dri")),
+        ("      system.storage: {", "      system.cache: { ttl: 1 }\n      system.storage: {", Told("system.cache")),
+        ("      - telephony.redirecting\n", "", Told("standard.domain redirect_responsible_agent")),
+        ("      - amocrm.widget.asterisk\n", "", Told("amocrm.widget.asterisk login: the plugin is not uploaded")),
+        ("      - amocrm.widget.asterisk\n", "", File("paths = [\"/asterisk_ng\", \"/records/*\"]")),
+    ];
+    for (n, (from, to, seen)) in rows.into_iter().enumerate() {
+        let text = CONFIG.replace(from, to);
+        assert_ne!(text, CONFIG, "{from}");
+        let (config, tenant) = (write(&hub, "config.yml", &text), format!("t{n}"));
+        let imported = run(&hub, &["import", "amocrm-asterisk-ng", &config, "--tenant", &tenant]);
+        let told = said(&imported);
+        assert!(imported.status.success(), "{to}: {told}");
+        let file = std::fs::read_to_string(hub.folder().join(format!("tenants/{tenant}.toml"))).unwrap();
+        match seen {
+            File(line) => assert!(file.contains(line), "{to}: {line}\n{file}"),
+            Secret(name, part) => {
+                let secret = std::fs::read_to_string(hub.folder().join("secrets").join(&tenant).join(name)).unwrap();
+                assert!(secret.contains(part), "{to}: {secret}");
+                assert!(!file.contains(part) || part.starts_with('@'), "{to}: a secret stands in the file\n{file}");
+            }
+            Told(part) => assert!(told.contains(part), "{to}: {part}\n{told}"),
+        }
+    }
+}
+
+/// What the file does not say is what the old server took for it.
+#[test]
+fn acceptance_24_defaults_are_the_old_servers() {
+    let hub = folder();
+    let short = r"
+dynamic:
+  plugins:
+    uploaded: [telephony.redirecting, telephony.records_provider, amocrm.records.provider, amocrm.widget.asterisk_ng,
+      amocrm.widget.asterisk, system.fastapi]
+    plugins_settings:
+      standard.domain: { agents: { a@b.c: 101 }, default_responsible_agent: a@b.c, responsible_agent: other@b.c }
+      amocrm.amoclient: { integration_id: i, secret_key: s, auth_code: c, base_url: acme.amocrm.ru, redirect_uri: r,
+        encryption_key: own-key }
+      telephony.ami_manager: { secret: ami-s3cret }
+      telephony.records_provider: { mysql: { user: cdr, password: x } }
+";
+    let (config, backup) = (write(&hub, "config.yml", short), write(&hub, "backup.txt", &tokens("own-key")));
+    let imported = run(&hub, &["import", "amocrm-asterisk-ng", &config, "--tokens", &backup, "--tenant", "short"]);
+    let told = said(&imported);
+    assert!(imported.status.success(), "{told}");
+    let text = std::fs::read_to_string(hub.folder().join("tenants/short.toml")).unwrap();
+    for line in [
+        "host = \"127.0.0.1\"",
+        "port = 5038",
+        "username = \"admin\"",
+        "contexts = [\"from-internal\"]",
+        "agent_channel = \"Local/{extension}@from-internal\"",
+        "originate_timeout = 30",
+        "pipeline = \"Воронка\"",
+        "source = \"AsteriskNG\"",
+        "source_uid = \"AsteriskNG\"",
+        "source_name = \"AsteriskNG\"",
+        "service_code = \"AsteriskNG\"",
+        "responsible = [\"default\"]",
+        "default_user = \"a@b.c\"",
+        "convert = true",
+        "cdr = true",
+        "media_root = \"/var/spool/asterisk/monitor/%Y/%m/%d/\"",
+        // Uploaded, and all of their settings left to the defaults.
+        "paths = [\"/asterisk\", \"/asterisk_ng\", \"/records/*\"]",
+        "paths = [\"/redirecting?phone={number}\"]",
+        "listen = \"0.0.0.0:8000\"",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    let secret = |name: &str| std::fs::read_to_string(hub.folder().join("secrets/short").join(name)).unwrap();
+    assert_eq!(secret("cdr_url"), "mysql://cdr:x@127.0.0.1:3306/asteriskcdrdb");
+    assert_eq!(secret("refresh_token"), "def5-refresh", "signed with the key of the configuration");
+    for part in ["names somebody else", "everybody knows the old server's default", "nobody could log in"] {
+        assert!(told.contains(part), "{part}\n{told}");
+    }
+    passes(&hub);
 }
 
 /// The imported file is a good configuration.

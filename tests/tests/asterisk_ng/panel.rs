@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use cordboard_tests::ami::Recording;
-use cordboard_tests::amocrm::{ANNA, BORIS};
+use cordboard_tests::amocrm::{ANNA, BORIS, Fault};
 use serde_json::{Value, json};
 
 use crate::world::{CALLED, CLIENT, Plan, RINGS, Told, id, own_id, recording};
@@ -68,6 +68,8 @@ async fn acceptance_09_a_call_goes_up() {
     assert_eq!((&info["contact_name"], &info["contact_phone"]), (&json!("Irina"), &json!(CLIENT)));
     assert_eq!((&info["is_hold"], &info["is_mute"]), (&json!(false), &json!(false)));
     assert!(info["timestamp"].as_u64().unwrap() > 1_700_000_000);
+    let own = info["unique_id"].as_str().unwrap();
+    assert!(own.len() == 36 && !own.contains(&id(&inbound)), "an id of the panel's own: {own}");
     let waiting = world.panel_as((BORIS, "boris@example.com"), crate::world::KEY, "get_agent_status", json!({})).await;
     assert_eq!(waiting["content"]["result"], quiet(), "nobody talks at Boris's");
 
@@ -77,6 +79,37 @@ async fn acceptance_09_a_call_goes_up() {
     };
     let (over, ()) = tokio::join!(world.result("get_agent_status", json!({ "current_status": first })), ends);
     assert_eq!(over, quiet());
+}
+
+/// A name is not waited for: the panel shows the number meanwhile.
+#[tokio::test]
+async fn acceptance_09_a_crm_that_is_away_holds_up_no_panel() {
+    let world = Plan::default().start().await;
+    let learnt = || async { world.crm.faults().count("GET /api/v4/leads/pipelines") > 0 };
+    world.until("the login", learnt).await;
+    world.crm.faults().down(Fault::Hangs);
+    let inbound = recording("a_inbound_answered");
+    let mut told = Told::of(&world.pbx, &inbound);
+    told.before(RINGS);
+    world.reaches(&id(&inbound), "ringing").await;
+    let poll = async {
+        let state = world.result("get_agent_status", json!({ "current_status": quiet() })).await;
+        (state, Instant::now())
+    };
+    let answers = async {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        let up = Instant::now();
+        told.before("Event: HangupRequest");
+        up
+    };
+    let ((state, heard), up) = tokio::join!(poll, answers);
+    let asked = world.crm.faults().count("GET /api/v4/contacts");
+    assert!(asked > 0, "who it is was asked for");
+    assert!(heard - up < Duration::from_millis(300), "{:?}", heard - up);
+    let info = &state["call_info"];
+    assert_eq!((&info["contact_phone"], &info["contact_name"]), (&json!(CLIENT), &json!(CLIENT)), "{state}");
+    assert_eq!(info["contact_id"], Value::Null, "{state}");
+    told.end();
 }
 
 #[tokio::test]
@@ -101,6 +134,7 @@ async fn acceptance_10_the_clients_channel_is_moved() {
         (world.sent("Redirect", "Exten"), world.sent("Redirect", "Context")),
         (vec!["1003".into()], vec!["from-internal".into()])
     );
+    assert_eq!(world.sent("Redirect", "Priority"), ["1"]);
     told.end();
 }
 
@@ -173,6 +207,32 @@ async fn fault_13_the_panel_knows_the_contact_both_ways() {
     assert!(numbers.contains(&CLIENT) && numbers.contains(&CALLED), "{last}");
 }
 
+/// A telephone that holds is shown; that Asterisk cannot hold one by itself is told, and not a method that is unknown.
+#[tokio::test]
+async fn fault_13_the_panel_knows_of_holding() {
+    let world = Plan::default().start().await;
+    let nothing = world.result("set_hold", json!({ "is_hold": true })).await;
+    assert_eq!(nothing["exception_name"], "KeyError");
+    let call = recording("u_hold");
+    let mut told = Told::of(&world.pbx, &call);
+    told.before("Event: Hold");
+    world.reaches(&id(&call), "answered").await;
+    let holds = || async { world.result("get_agent_status", json!({})).await["call_info"]["is_hold"].clone() };
+    assert_eq!(holds().await, json!(false));
+    let talking = world.result("get_agent_status", json!({})).await;
+    let (state, ()) = tokio::join!(world.result("get_agent_status", json!({ "current_status": talking })), async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        told.before("Event: Unhold");
+    });
+    assert_eq!(state["call_info"]["is_hold"], json!(true), "at once: {state}");
+    let refused = world.result("set_hold", json!({ "is_hold": false })).await;
+    assert_eq!(refused["exception_name"], "ValueError");
+    assert!(refused["message"].as_str().unwrap().contains("only the telephone itself can"), "{refused}");
+    told.before("Event: HangupRequest");
+    world.until("it is talked again", || async { holds().await == json!(false) }).await;
+    told.end();
+}
+
 #[tokio::test]
 async fn a_telephone_is_muted_and_the_panel_shows_it() {
     let world = Plan::default().start().await;
@@ -188,8 +248,12 @@ async fn a_telephone_is_muted_and_the_panel_shows_it() {
     };
     let (state, done) = tokio::join!(polled, muted);
     assert_eq!((&state["call_info"]["is_mute"], done), (&json!(true), Value::Null));
-    assert_eq!(world.sent("MuteAudio", "State"), ["on"]);
+    assert_eq!(
+        (world.sent("MuteAudio", "State"), world.sent("MuteAudio", "Direction")),
+        (vec!["on".into()], vec!["in".into()])
+    );
     assert_eq!(world.result("hangup", json!({})).await, Value::Null);
     assert!(world.sent("Hangup", "Channel")[0].starts_with("PJSIP/1001-"));
+    assert_eq!(world.sent("Hangup", "Cause"), ["16"]);
     told.end();
 }

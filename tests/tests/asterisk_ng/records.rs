@@ -4,11 +4,13 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
+use cordboard_tests::amocrm::BORIS;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::calls::{logged, play};
 use crate::cdr::Cdr;
-use crate::world::{Plan, World, passed_over, recording};
+use crate::world::{CLIENT, Plan, World, passed_over, recording};
 
 /// A second of silence, told apart by its length.
 fn wav(samples: u32) -> Vec<u8> {
@@ -164,8 +166,11 @@ async fn fault_08_and_15_recordings() {
     world.until("unsigned links are closed", closed).await;
 }
 
-/// A call that the hub saw itself needs no database.
-#[tokio::test]
+/// The hub as people reach it; the test knows where it really listens.
+const PUBLIC: &str = "https://hub.example.test";
+
+/// A call that the hub saw itself needs no database. Its link in the CRM is signed, and plays when the old ones are closed.
+#[tokio::test(flavor = "multi_thread")]
 async fn a_recording_of_a_call_that_the_hub_saw() {
     let folder = tempfile::tempdir().unwrap();
     let call = recording("n_inbound_recorded");
@@ -175,12 +180,38 @@ async fn a_recording_of_a_call_that_the_hub_saw() {
     let plan = Plan {
         source: format!("recordings = {{ root = \"{}\", strip = \"{}\" }}", folder.path().display(), root.display()),
         ng: "[sinks.crm.settings.asterisk_ng.records]\nconvert = false\n".into(),
+        hub: format!("public_url = \"{PUBLIC}\"\n"),
         ..Plan::default()
     };
     let world = plan.start().await;
-    world.pbx.play(&call).await;
-    let id = crate::world::id(&call);
-    world.reaches(&id, "ended").await;
-    let answer = world.plain(Method::GET, &format!("/records/{id}"), &[]).await;
-    assert_eq!((answer.status().as_u16(), answer.bytes().await.unwrap().len()), (200, wav(50).len()));
+    world.crm.world().contact("Irina", &format!("+{CLIENT}"), BORIS);
+    let id = play(&world, "n_inbound_recorded").await;
+    let open = async |path: &str| {
+        let answer = world.plain(Method::GET, path, &[]).await;
+        (answer.status().as_u16(), answer.bytes().await.unwrap().len())
+    };
+    let (old, length) = (format!("/records/{id}"), wav(50).len());
+    assert_eq!(open(&old).await, (200, length));
+    assert_eq!(open(&format!("/records{old}")).await, (200, length));
+    let note = logged(&world, &id);
+    let link = note["params"]["link"].as_str().unwrap_or_else(|| panic!("{note}")).to_owned();
+    let signed = link.strip_prefix(PUBLIC).unwrap_or_else(|| panic!("{link}"));
+    assert!(signed.contains("signature=") && signed.contains("expires="), "{link}");
+    assert_eq!(open(signed).await, (200, length), "it needs no login");
+    let (bare, _) = signed.split_once('?').unwrap();
+    assert_eq!(open(bare).await.0, 401, "what nobody has signed");
+    assert_eq!(open(&signed.replace("expires=", "expires=1")).await.0, 403, "what was changed");
+    let file = world.hub.folder().join("tenants/acme.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    // Calls before that moment play, and later ones do not.
+    for (more, closed) in [
+        ("unsigned_before = \"2020-01-01T00:00:00Z\"", true),
+        ("unsigned_before = \"2099-01-01T00:00:00Z\"", false),
+        ("unsigned = false", true),
+    ] {
+        std::fs::write(&file, text.replace("convert = false\n", &format!("convert = false\n{more}\n"))).unwrap();
+        let expected = if closed { 404 } else { 200 };
+        world.until(more, || async { open(&old).await.0 == expected }).await;
+        assert_eq!(open(signed).await, (200, length), "{more}: and the hub's own play on");
+    }
 }

@@ -24,9 +24,12 @@ async fn acceptance_14_the_responsible_or_nothing() {
     let world = Plan { routing: "unknown = \"600\"".into(), ..Plan::default() }.start().await;
     world.crm.world().contact("Irina", &format!("+{CLIENT}"), BORIS);
     world.crm.world().contact("Pyotr", "+447700900777", ANNA);
+    // Somebody of the account who has no telephone here: that is no stranger, and no default is for them.
+    world.crm.world().contact("Vera's", "+447700900888", 504_199);
     for (query, extension) in [
         (format!("?phone={CLIENT}"), Some("1002")),
         ("?phone=%2B44+7700+900777".to_owned(), Some("1001")),
+        ("?phone=447700900888".to_owned(), None),
         ("?phone=447700900000".to_owned(), Some("600")),
         ("?phone=".to_owned(), None),
         (String::new(), None),
@@ -53,6 +56,10 @@ async fn fault_09_nothing_but_an_extension_is_ever_dialled() {
     let hub = "[limits]\nrequests_per_second = 3\n";
     let world = Plan { hub: hub.into(), routing: "otherwise = \"601\"".into(), ..Plan::default() }.start().await;
     world.crm.faults().down(Fault::Page(500));
+    // What the start has asked counts too.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let (_, first, _) = world.redirecting("?phone=447700900001&x=%0d%0a").await;
+    assert_eq!(dialled(&first).as_deref(), Some("601"), "where callers go on any doubt, and nothing besides");
     for _ in 0..12 {
         let (status, text, _) = world.redirecting("?phone=447700900001&x=%0d%0a").await;
         assert_eq!(status.as_u16(), 200);

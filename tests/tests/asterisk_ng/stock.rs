@@ -14,7 +14,7 @@ fn given(text: &str) -> Value {
 
 #[tokio::test]
 async fn acceptance_01_to_04_the_stock_widget() {
-    let world = Plan::default().start().await;
+    let world = Plan { pbx: "originate_timeout = 25\n".into(), ..Plan::default() }.start().await;
     let (status, media_type, text) = world.stock(&format!("{LOGIN}&_action=status")).await;
     assert_eq!((status.as_u16(), media_type.as_str()), (200, "text/javascript; charset=utf-8"));
     assert_eq!(given(&text)["status"], "ok");
@@ -34,13 +34,47 @@ async fn acceptance_01_to_04_the_stock_widget() {
 
     let (_, _, text) = world.stock(&format!("{LOGIN}&_action=call&from=1001&to=%2B44+%287700%29+900456")).await;
     assert_eq!(given(&text)["status"], "ok");
-    assert_eq!(world.sent("Originate", "Channel"), ["Local/1001@from-internal"]);
-    assert_eq!(world.sent("Originate", "Context"), ["from-internal"]);
-    assert_eq!(world.sent("Originate", "Exten"), ["+447700900456"]);
-    assert_eq!(
-        (world.sent("Originate", "Priority"), world.sent("Originate", "Async")),
-        (vec!["1".into()], vec!["true".into()])
-    );
+    // One action, line by line. The telephone shows the number as the caller's name, as it did; beside it stands whose
+    // telephone it is, which dialplans go by.
+    for (line, value) in [
+        ("Channel", "Local/1001@from-internal"),
+        ("Context", "from-internal"),
+        ("Exten", "+447700900456"),
+        ("Priority", "1"),
+        ("CallerID", "\"+447700900456\" <1001>"),
+        ("Async", "true"),
+        ("Timeout", "25000"),
+    ] {
+        assert_eq!(world.sent("Originate", line), [value], "{line}");
+    }
+    // Each click is a call of its own, and has an action of its own.
+    let (_, _, text) = world.stock(&format!("{LOGIN}&_action=call&from=1002&to=447700900456")).await;
+    assert_eq!(given(&text)["status"], "ok");
+    let ids = world.sent("Originate", "ActionID");
+    assert!(ids.len() == 2 && ids[0] != ids[1] && ids.iter().all(|id| !id.is_empty()), "{ids:?}");
+}
+
+/// Exactly what the old server answered, for clients that read its single quotes.
+#[tokio::test]
+async fn acceptance_01_to_04_in_the_old_servers_own_form() {
+    let world = Plan { ng: "short = true\n".into(), ..Plan::default() }.start().await;
+    for (query, said) in [
+        (format!("{LOGIN}&_action=status"), "ok"),
+        ("_login=admin&_secret=wrong&_action=status".to_owned(), "not authorized."),
+        (format!("{LOGIN}&_action=cdr"), "no cdr."),
+        (format!("{LOGIN}&_action=call&from=1001"), "invalid data."),
+        (format!("{LOGIN}&_action=call&from=1001&to=12"), "invalid phones."),
+        (format!("{LOGIN}&_action=call&from=999&to=447700900456"), "unknown agent number."),
+        (format!("{LOGIN}&_action=call&from=1001&to=447700900456"), "ok"),
+        (format!("{LOGIN}&_action=fly"), "unknown action."),
+    ] {
+        let (status, media_type, text) = world.stock(&query).await;
+        assert_eq!((status.as_u16(), media_type.as_str()), (200, "text/javascript; charset=utf-8"), "{query}");
+        assert_eq!(text, format!("asterisk_cb({{'status': '{said}'}});"), "{query}");
+    }
+    assert_eq!(world.sent("Originate", "Exten"), ["447700900456"]);
+    let (status, _, text) = world.stock("_login=admin&_secret=p4ssw0rd").await;
+    assert!(status == 422 && text.contains("_action"), "{status}: {text}");
 }
 
 /// What the PBX refuses is not told as done.

@@ -10,6 +10,7 @@ use crate::world::{CLIENT, Plan, RINGS, Told, id, recording};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_comes_in_is_seen_is_logged_and_called_back() {
     let world = Plan::default().start().await;
+    world.crm.limits().enforce(Duration::from_secs(300));
     let contact = world.crm.world().contact("Irina", &format!("+{CLIENT}"), ANNA);
     world.pbx.originates(&recording("i_click_to_call"));
     let inbound = recording("a_inbound_answered");
@@ -51,4 +52,7 @@ async fn a_call_comes_in_is_seen_is_logged_and_called_back() {
     );
     let placed = || async { world.crm.world().notes.len() == 2 };
     world.until("the call back is logged too", placed).await;
+    let refused = world.crm.faults().log().into_iter().filter(|asked| asked.status >= 400);
+    let refused: Vec<(String, u16)> = refused.map(|asked| (asked.what, asked.status)).collect();
+    assert!(refused.is_empty(), "neither the limit nor anything else was met: {refused:?}");
 }

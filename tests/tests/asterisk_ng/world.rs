@@ -43,6 +43,8 @@ pub struct Plan {
     pub routing: String,
     /// Lines of the source.
     pub source: String,
+    /// Lines of the source's settings.
+    pub pbx: String,
     /// Lines of cordboard.toml.
     pub hub: String,
     /// A further environment of the hub.
@@ -53,10 +55,10 @@ pub struct Plan {
 
 impl Plan {
     /// The tenant's file.
-    fn tenant(&self, pbx: u16, crm: &FakeAmocrm) -> String {
+    fn tenant(&self, port: u16, crm: &FakeAmocrm) -> String {
         let url = crm.url();
         let address = url.trim_start_matches("http://");
-        let Plan { settings, ng, sink, routing, source, oauth, .. } = self;
+        let Plan { settings, ng, sink, routing, source, pbx, oauth, .. } = self;
         let login = match oauth {
             true => format!(
                 "client_id = \"{}\"\nclient_secret = {{ env = \"CRM_SECRET\" }}\nredirect_uri = \"{}\"\n\
@@ -89,13 +91,13 @@ backoff = {{ first = "50ms", ceiling = "200ms" }}
 {source}
 [sources.pbx.settings]
 host = "127.0.0.1"
-port = {pbx}
+port = {port}
 username = "{USER}"
 password = {{ env = "AMI_PASSWORD" }}
 trunks = ["PJSIP/trunk"]
 agent_channel = "Local/{{extension}}@from-internal"
 keepalive = 5
-
+{pbx}
 [sinks.crm]
 component = "amocrm"
 allow = ["{address}", "localhost:{}"]

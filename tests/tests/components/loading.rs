@@ -70,6 +70,15 @@ async fn settings_are_checked_against_the_components_own_schema() {
 }
 
 #[tokio::test]
+async fn jobs_are_given_what_the_component_says_and_nothing_else() {
+    let given = |parameters: serde_json::Value| parameters.as_object().cloned().unwrap();
+    let silent = bench::load(&bench::runtime(), "echo").await;
+    assert_eq!(silent.jobs(), None);
+    assert!(silent.job_mistakes("sync", &given(json!({}))).is_empty());
+    assert_eq!(silent.job_mistakes("sync", &given(json!({"since": "x"}))).len(), 1);
+}
+
+#[tokio::test]
 async fn another_version_of_the_contract_is_named() {
     for version in ["2.0.0", "0.9.0", "1.1.0"] {
         let error = refused_text(&shaped(version, "")).await;

@@ -2,53 +2,14 @@
 
 use std::time::Duration;
 
-use cordboard_tests::ami::{FakeAmi, Recording, SECRET, USER, VERSIONS};
-use cordboard_tests::hub::{Hub, Setup};
-use cordboard_tests::live::Live;
-use reqwest::StatusCode;
+use cordboard_tests::ami::{FakeAmi, Recording, SECRET, VERSIONS};
+use cordboard_tests::database::Database;
+use cordboard_tests::hub::Hub;
 use serde_json::{Value, json};
+use sqlx::{Connection, Executor, PgConnection};
 
-use crate::world::stands;
-
-/// A tenant with one Asterisk for each of these ports, named after it.
-fn tenant(pbxs: &[(String, u16)]) -> String {
-    let people = "region = \"GB\"\n[[agents]]\nname = \"Ana\"\nlogin = \"ana\"\nextensions = [\"1001\"]\n\
-        [[agents]]\nlogin = \"luis\"\nextensions = [\"1002\"]\n";
-    let source = |(name, port): &(String, u16)| {
-        format!(
-            "[sources.{name}]\ncomponent = \"ami\"\nallow = [\"127.0.0.1\"]\nbackoff = {{ first = \"50ms\", ceiling = \
-             \"200ms\" }}\nsettings = {{ host = \"127.0.0.1\", port = {port}, username = \"{USER}\", password = \
-             {{ env = \"AMI_PASSWORD\" }}, trunks = [\"PJSIP/trunk\"], keepalive = 5 }}\n"
-        )
-    };
-    people.to_owned() + &pbxs.iter().map(source).collect::<String>()
-}
-
-async fn hub(pbxs: &[(String, u16)], password: &str) -> Hub {
-    let mut setup = Setup::of(&["ami"], tenant(pbxs));
-    setup.environment.push(("AMI_PASSWORD".to_owned(), password.to_owned()));
-    Hub::start(setup).await
-}
-
-/// A hub that is logged in at an Asterisk.
-async fn logged_in() -> (Hub, FakeAmi) {
-    let pbx = FakeAmi::start("asterisk-22").await;
-    pbx.originates(&Recording::load("asterisk-22", "i_click_to_call"));
-    let hub = hub(&[("pbx".to_owned(), pbx.port())], SECRET).await;
-    pbx.logged_in(1).await;
-    stands(&hub, "connected").await;
-    (hub, pbx)
-}
-
-async fn ask(hub: &Hub, who: (&str, &str), key: &str, body: &Value) -> (StatusCode, Value) {
-    let request = hub.http.post(hub.url("/v1/commands")).bearer_auth(hub.token(who.0, who.1)).json(body);
-    let answer = request.header("idempotency-key", key).send().await.unwrap();
-    (answer.status(), answer.json().await.unwrap_or_default())
-}
-
-const BOSS: (&str, &str) = ("supervisor", "boss");
-const ANA: (&str, &str) = ("agent", "ana");
-const LUIS: (&str, &str) = ("agent", "luis");
+use crate::pbx::{call, hub, id, logged_in, setup, talks, tenant};
+use crate::world::{reaches, stands};
 
 /// Recordings of each version, without the one that cannot be played.
 const RECORDINGS: usize = 75;
@@ -69,7 +30,7 @@ async fn recordings_become_the_records_that_a_good_log_has() {
     }
     assert_eq!(all.len(), RECORDINGS * VERSIONS.len(), "each of them is played");
     let ports: Vec<(String, u16)> = all.iter().map(|(name, pbx, _)| (name.clone(), pbx.port())).collect();
-    let hub = hub(&ports, SECRET).await;
+    let hub = hub(&ports).await;
     let played = all.iter().map(|(_, pbx, recording)| async {
         pbx.logged_in(1).await;
         pbx.play(recording).await;
@@ -135,17 +96,21 @@ async fn compare(hub: &Hub, source: &str, recording: &Recording) -> String {
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_not_tried_over_and_over() {
+async fn a_wrong_password_is_said_loudly_and_not_tried_over_and_over() {
     let pbx = FakeAmi::start("asterisk-16").await;
-    let hub = hub(&[("pbx".to_owned(), pbx.port())], "wrong").await;
+    let text = tenant(&[("pbx".to_owned(), pbx.port())]);
+    let hub = Hub::start(setup(text, "no-such-password")).await;
     let shown = stands(&hub, "misconfigured").await;
     assert!(shown["why"].as_str().unwrap().contains("Authentication failed"), "{shown}");
+    // With the backoff of a loss it would have come back several times.
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     assert_eq!((pbx.refused(), pbx.sessions()), (1, 0));
-    assert!(
-        !hub.log().contains("\"wrong\"") && !shown.to_string().contains("\"wrong\""),
-        "the password is nobody's business"
-    );
+    let until: jiff::Timestamp = shown["until"].as_str().unwrap().parse().unwrap();
+    let since: jiff::Timestamp = shown["lost"]["at"].as_str().unwrap().parse().unwrap();
+    assert!((until - since).total(jiff::Unit::Second).unwrap() >= 60.0, "{shown}");
+    assert!(hub.log().contains("cannot connect until somebody mends it"), "said loudly: {}", hub.log());
+    let told = hub.log() + &shown.to_string();
+    assert!(!told.contains("no-such-password"), "the password is nobody's business");
 }
 
 #[tokio::test]
@@ -155,95 +120,65 @@ async fn a_link_that_is_half_open_is_found_out_by_asking() {
     hub.until("it is given up", || async { crate::world::connection(&hub).await["connects"].as_u64() > Some(1) }).await;
     pbx.thaw();
     pbx.logged_in(2).await;
-    stands(&hub, "connected").await;
+    let shown = stands(&hub, "connected").await;
+    assert!(shown["lost"]["why"].as_str().is_some_and(|why| why.contains("no answer to a ping")), "{shown}");
 }
 
-#[tokio::test]
-async fn a_click_becomes_a_call_that_can_be_followed() {
-    let (hub, pbx) = logged_in().await;
-    let mut live = Live::open(&hub, "?types=call.*", &hub.token("agent", "ana")).await;
-    let originate = json!({"name": "call.originate", "arguments": {"to": "447700900999"}});
-    let (status, told) = ask(&hub, ANA, "click-1", &originate).await;
-    assert_eq!((status.as_u16(), &told["state"]), (200, &json!("accepted")), "{told}");
-    let call = told["subject"].as_str().unwrap().to_owned();
-    let seen = live.next_of("call.ringing").await;
-    assert_eq!(seen["subject"]["id"], call, "{seen}");
-    assert_eq!(live.next_of("call.ended").await["subject"]["id"], call);
-
-    let again = ask(&hub, ANA, "click-1", &originate).await;
-    assert_eq!((again.0.as_u16(), again.1["subject"].as_str()), (200, Some(call.as_str())));
-    let sent = pbx.actions("Originate");
-    assert_eq!(sent.len(), 1, "the same key is one call");
-    let has = |name: &str, value: &str| sent[0].iter().any(|(own, is)| own == name && is == value);
-    assert!(has("Channel", "PJSIP/1001") && has("Exten", "447700900999") && has("Async", "true"), "{sent:?}");
-    let (_, taken) = ask(&hub, ANA, "click-1", &json!({"name": "call.originate", "arguments": {"to": "1002"}})).await;
-    assert_eq!(taken["status"], 409);
-}
+/// Columns that an Asterisk writes, as far as they are read.
+const CDR: &str = "create table cdr (calldate timestamp, clid text, src text, dst text, channel text, dstchannel text, \
+                   lastapp text, duration int, billsec int, disposition text, uniqueid text, linkedid text, did text, \
+                   recordingfile text)";
 
 #[tokio::test]
-async fn what_the_pbx_refuses_is_told_in_its_words() {
-    let (hub, pbx) = logged_in().await;
-    pbx.lacks("447700900998");
-    let originate = json!({"name": "call.originate", "arguments": {"from": "1001", "to": "447700900998"}});
-    let (status, told) = ask(&hub, BOSS, "k1", &originate).await;
-    assert_eq!((status.as_u16(), &told["type"]), (422, &json!("/docs#problem-refused")), "{told}");
-    assert!(told["detail"].as_str().unwrap().contains("Extension does not exist."), "{told}");
-    let (status, told) = ask(&hub, BOSS, "k2", &json!({"name": "call.hangup", "arguments": {"call": "1.1"}})).await;
-    assert_eq!(status.as_u16(), 422, "{told}");
-}
-
-#[tokio::test]
-async fn nothing_that_could_be_a_second_action_reaches_the_pbx() {
-    let (hub, pbx) = logged_in().await;
-    for to in
-        ["1002\r\n\r\nAction: Command\r\nCommand: core stop now", "1002\nX: y", "10\u{0}02", "1002&PJSIP/1003", "${X}"]
-    {
-        let originate = json!({"name": "call.originate", "arguments": {"from": "1001", "to": to}});
-        let (status, told) = ask(&hub, BOSS, to.escape_default().to_string().as_str(), &originate).await;
-        assert_eq!(status.as_u16(), 422, "{to}: {told}");
-    }
-    assert_eq!(pbx.actions("Originate").len() + pbx.actions("Command").len(), 0);
-}
-
-#[tokio::test]
-async fn an_agent_acts_on_calls_of_the_own_desk_alone() {
-    let (hub, pbx) = logged_in().await;
+async fn what_ended_while_nobody_listened_is_filled_in_from_the_detail_records() {
+    let Some(database) = Database::create().await else { return };
+    let mut records = PgConnection::connect(&database.url()).await.unwrap();
+    records.execute(CDR).await.unwrap();
+    let pbx = FakeAmi::start("asterisk-22").await;
+    let text = tenant(&[("pbx".to_owned(), pbx.port())]);
+    let text = text.replace("keepalive = 5", "keepalive = 5, cdr = true");
+    let text = text.replace("backoff =", "databases = { cdr = { env = \"CDR_URL\" } }\nbackoff =");
+    let mut setup = setup(text, SECRET);
+    setup.environment.push(("CDR_URL".to_owned(), database.url()));
+    let hub = Hub::start(setup).await;
+    pbx.listed(1).await;
     let recording = Recording::load("asterisk-22", "a_inbound_answered");
-    let id = recording.expected["calls"][0]["linkedid"].as_str().unwrap().to_owned();
-    let play = pbx.play(&recording);
-    let acts = async {
-        crate::world::reaches(&hub, &id, "answered").await;
-        let hangup = json!({"name": "call.hangup", "arguments": {"call": id}});
-        let (status, told) = ask(&hub, LUIS, "l", &hangup).await;
-        assert_eq!((status.as_u16(), &told["field"]), (403, &json!("/arguments/call")), "{told}");
-        assert!(pbx.actions("Hangup").is_empty());
-        let (status, told) = ask(&hub, ANA, "a", &hangup).await;
-        assert_eq!((status.as_u16(), &told["state"]), (200, &json!("done")), "{told}");
-        assert_eq!(pbx.actions("Hangup").len(), 1);
-    };
-    tokio::join!(play, acts);
-    crate::world::reaches(&hub, &id, "ended").await;
-}
+    let id = id(&recording);
+    talks(&pbx, &recording);
+    reaches(&hub, &id, "answered").await;
 
-#[tokio::test]
-async fn a_command_whose_connection_is_lost_is_unknown_and_not_repeated() {
-    let (hub, pbx) = logged_in().await;
-    pbx.freeze();
-    let originate = json!({"name": "call.originate", "arguments": {"from": "1001", "to": "447700900999"}});
-    let asking = ask(&hub, BOSS, "k", &originate);
-    let losing = async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        pbx.down();
+    pbx.down();
+    let lost = jiff::Timestamp::now().as_second();
+    let times = [jiff::Timestamp::from_second(lost - 20).unwrap(), jiff::Timestamp::from_second(lost + 1).unwrap()];
+    let [began, ended] = times;
+    // The call itself, and another one whose id is the same as a number.
+    let other = format!("{id}0");
+    for (id, file) in [(id.as_str(), "in-1.wav"), (other.as_str(), "in-2.wav")] {
+        let row = "insert into cdr values ($1::text::timestamp, '', '447700900123', '1001', 'PJSIP/trunk-00000000', \
+                   'PJSIP/1001-00000001', 'Dial', 21, 19, 'ANSWERED', $2, $2, '442079460101', $3)";
+        let began = began.strftime("%Y-%m-%d %H:%M:%S").to_string();
+        sqlx::query(row).bind(began).bind(id).bind(file).execute(&mut records).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    pbx.restart().await;
+    let read = || async {
+        let jobs = hub.get("/v1/sources/pbx/jobs").await;
+        jobs[0]["state"] == "done"
     };
-    let ((status, told), ()) = tokio::join!(asking, losing);
-    assert_eq!((status.as_u16(), &told["state"]), (200, &json!("unknown")), "{told}");
-    let (status, told) = ask(&hub, BOSS, "other", &originate).await;
-    assert_eq!(status.as_u16(), 503, "nothing is begun while there is no connection: {told}");
-    pbx.thaw();
-    pbx.listen().await;
-    pbx.logged_in(2).await;
-    stands(&hub, "connected").await;
-    let (_, again) = ask(&hub, BOSS, "k", &originate).await;
-    assert_eq!(again["state"], "unknown", "{again}");
-    assert!(pbx.actions("Originate").len() <= 1, "it was not sent a second time");
+    hub.until("the missed time is read", read).await;
+    for (id, file) in [(id.as_str(), "in-1.wav"), (other.as_str(), "in-2.wav")] {
+        let found = call(&hub, id).await;
+        assert_eq!(found["phase"], "ended", "{found}");
+        let at: jiff::Timestamp = found["ended_at"].as_str().unwrap_or_default().parse().unwrap();
+        assert_eq!(at, ended, "{found}");
+        assert_eq!(
+            (&found["outcome"], &found["agent"]["extension"], &found["recordings"][0]["id"]),
+            (&json!("answered"), &json!("1001"), &json!(file)),
+            "{found}"
+        );
+        let attributes = found["attributes"].as_array().unwrap();
+        assert!(attributes.contains(&json!(["repaired", "true"])), "{found}");
+    }
+    let calls = hub.get("/v1/calls").await;
+    assert_eq!(calls["items"].as_array().map(Vec::len), Some(2), "{calls}");
 }

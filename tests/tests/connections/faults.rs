@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use cordboard_tests::database::Database;
 use cordboard_tests::hub::{Hub, Setup, free_port};
-use cordboard_tests::line::{AUTHORITY, LineServer};
+use cordboard_tests::line::LineServer;
 use cordboard_tests::live::Live;
 use cordboard_tests::proxy::Proxy;
+use cordboard_tests::tls::AUTHORITY;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::world::{connected, connection, reaches, setup, stands, tenant};
@@ -22,9 +24,16 @@ async fn a_refused_port_is_tried_again_until_somebody_listens() {
             && shown["why"].as_str().is_some_and(|why| why.contains("refuses"))
     })
     .await;
+    let ana = hub.token("agent", "ana");
+    let mut live = Live::open(&hub, "", &ana).await;
+    assert_eq!(live.hello["away"], json!(["line"]), "whoever comes while it is away is told so");
     let server = LineServer::at(port).await;
     server.connected(1).await;
-    assert_eq!(stands(&hub, "connected").await["why"], serde_json::Value::Null);
+    let shown = stands(&hub, "connected").await;
+    assert_eq!(shown["why"], Value::Null);
+    assert!(shown["lost"]["why"].as_str().is_some_and(|why| why.contains("refuses")), "{shown}");
+    assert_eq!(live.next_of("source.connected").await["source"], "line");
+    assert_eq!(Live::open(&hub, "", &ana).await.hello["away"], json!([]));
 }
 
 #[tokio::test]

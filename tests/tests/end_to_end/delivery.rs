@@ -147,6 +147,26 @@ async fn what_the_crm_refuses_is_parked_until_somebody_mends_it() {
 }
 
 #[tokio::test]
+async fn what_was_delivered_is_delivered_again_when_a_person_wants_it() {
+    let world = World::start().await;
+    for n in 0..3 {
+        world.post(&PbxCall::number(n).ended()).await;
+    }
+    world.settled("done").await;
+    let before = world.crm.faults().requests();
+    let again = world.hub.command(&["deliveries", "retry", "--sink", "crm", "--state", "done"]).output().unwrap();
+    let told = String::from_utf8_lossy(&again.stdout).into_owned();
+    assert!(told.starts_with("3 deliveries"), "{told}{}", String::from_utf8_lossy(&again.stderr));
+    world.settled("done").await;
+    assert!(world.crm.faults().requests() > before, "the CRM was asked");
+    for n in 0..3 {
+        let done = delivery(&world.hub, &format!("call-{n}"), "done").await;
+        assert_eq!(outcomes(&world.hub, &done).await, ["done", "done"]);
+    }
+    assert_eq!(world.crm.faults().doubled(), Vec::<String>::new(), "what is there is not made twice");
+}
+
+#[tokio::test]
 async fn a_wrong_access_key_pauses_the_lane_and_loses_nothing() {
     let alerts = Web::start(|_| (200, String::new())).await.unwrap();
     let hook = alerts.url("/alert");
@@ -166,6 +186,8 @@ async fn a_wrong_access_key_pauses_the_lane_and_loses_nothing() {
     until("the alert", || alerts.asked().iter().any(|asked| asked.json()["kind"] == "paused")).await;
     let lanes = world.hub.get("/v1/lanes").await;
     assert!(lanes.to_string().contains("\"paused\""), "{lanes}");
+    let counted = (world.hub.metric("cordboard_lanes_paused").await, world.hub.metric("cordboard_lanes_waiting").await);
+    assert_eq!(counted, (Some(1.0), Some(0.0)));
     let due = world.hub.get("/v1/deliveries?state=due").await;
     assert_eq!(due["items"].as_array().unwrap().len(), 1, "no attempt is spent: {due}");
     rename(cordboard_tests::vtiger::HUB_KEY);

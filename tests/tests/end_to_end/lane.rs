@@ -56,6 +56,8 @@ async fn a_lane_waits_as_long_as_the_crm_asks_and_spends_no_try() {
             world.hub.get("/v1/lanes").await.to_string().contains("the outside system asks for less")
         })
         .await;
+    let counted = (world.hub.metric("cordboard_lanes_paused").await, world.hub.metric("cordboard_lanes_waiting").await);
+    assert_eq!(counted, (Some(0.0), Some(1.0)), "it goes on by itself: nobody is needed");
     let asked = world.crm.faults().requests();
     world.post(&PbxCall::number(2).ended()).await;
     tokio::time::sleep(Duration::from_millis(700)).await;

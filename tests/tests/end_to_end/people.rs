@@ -1,6 +1,6 @@
 //! Who is calling: named while it rings, and sent to whoever looks after them.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cordboard_tests::live::Live;
 use cordboard_tests::pbx::PbxCall;
@@ -114,15 +114,8 @@ async fn nobody_waits_for_a_slow_crm_and_its_late_answer_is_kept() {
 #[tokio::test]
 async fn all_crms_are_asked_and_believed_in_the_tenants_order() {
     let old = FakeVtiger::start().await.unwrap();
-    let address = old.url().trim_start_matches("http://").split('/').next().unwrap_or_default().to_owned();
-    let sink = format!(
-        "\n[sinks.old]\ncomponent = \"vtiger\"\nallow = [\"{address}\"]\n\
-         settings = {{ url = \"{}\", username = \"hub\", access_key = {{ env = \"ACME_VTIGER_KEY\" }} }}\n\
-         \n[directory]\nsinks = [\"old\", \"crm\"]\nbudget = \"10s\"\n",
-        old.url()
-    );
     let world = World::with(|mut setup| {
-        setup.tenant.push_str(&sink);
+        setup.tenant.push_str(&second(&old));
         setup
     })
     .await;
@@ -155,6 +148,61 @@ async fn all_crms_are_asked_and_believed_in_the_tenants_order() {
     let page = world.hub.get("/v1/people/600000002").await;
     assert_eq!((told(&page), &page["complete"]), (vec!["crm: Sola".to_owned()], &json!(false)), "{page}");
     assert_eq!(route(&world, "600000002").await, "", "somebody was not heard");
+}
+
+#[tokio::test]
+async fn that_nobody_has_a_number_is_remembered_too() {
+    let world = World::start().await;
+    quiet(&world).await;
+    let asked = || world.crm.faults().count("query");
+    let before = asked();
+    let mut ana = anas(&world).await;
+    world.post(&PbxCall::number(1).ringing()).await;
+    let named = ana.next_of("call.identified").await;
+    assert_eq!((&named["matches"], &named["complete"]), (&json!([]), &json!(true)), "{named}");
+    assert_eq!(asked(), before + 3, "asked once: contacts, leads, accounts");
+    let again = PbxCall { id: "call-2".to_owned(), from: "600 000 001".to_owned(), ..PbxCall::number(1) };
+    world.post(&again.ringing()).await;
+    let named = ana.next_of("call.identified").await;
+    assert_eq!((&named["call"]["subject"]["id"], &named["complete"]), (&json!("call-2"), &json!(true)), "{named}");
+    assert_eq!(world.hub.get("/v1/people/0034600000001").await["matches"], json!([]));
+    assert_eq!(route(&world, "600000001").await, "");
+    assert_eq!(asked(), before + 3, "and not again");
+}
+
+/// Another CRM beside the first, with as much time as it needs.
+fn second(crm: &FakeVtiger) -> String {
+    let address = crm.url().trim_start_matches("http://").split('/').next().unwrap_or_default().to_owned();
+    format!(
+        "\n[sinks.old]\ncomponent = \"vtiger\"\nallow = [\"{address}\"]\n\
+         settings = {{ url = \"{}\", username = \"hub\", access_key = {{ env = \"ACME_VTIGER_KEY\" }} }}\n\
+         \n[directory]\nsinks = [\"old\", \"crm\"]\nbudget = \"10s\"\n",
+        crm.url()
+    )
+}
+
+#[tokio::test]
+async fn all_crms_are_asked_at_once() {
+    let old = FakeVtiger::start().await.unwrap();
+    let world = World::with(|mut setup| {
+        setup.tenant.push_str(&second(&old));
+        setup
+    })
+    .await;
+    quiet(&world).await;
+    // Both are logged in at from here on.
+    let took = async |number: &str| {
+        let begun = Instant::now();
+        let page = world.hub.get(&format!("/v1/people/{number}")).await;
+        assert_eq!((&page["matches"], &page["complete"]), (&json!([]), &json!(true)), "{page}");
+        begun.elapsed()
+    };
+    took("600000010").await;
+    world.crm.faults().latency(Duration::from_millis(700));
+    let one = took("600000011").await;
+    old.faults().latency(Duration::from_millis(700));
+    let both = took("600000012").await;
+    assert!(one >= Duration::from_millis(700) && both < one + one / 2, "one alone {one:?}, both {both:?}");
 }
 
 #[tokio::test]

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use cordboard_tests::files::{AUTHORITY, Files};
+use cordboard_tests::files::Files;
 use cordboard_tests::proxy::Proxy;
+use cordboard_tests::tls::AUTHORITY_FILE;
+use cordboard_tests::web::Web;
 use serde_json::{Value, json};
 
 use crate::world::{Wish, World};
@@ -14,7 +16,7 @@ async fn world(host: &str) -> World {
     let wish = Wish {
         allow: format!(", \"{host}\""),
         hub: "[media]\nsize = \"64KiB\"\n".to_owned(),
-        environment: vec![("SSL_CERT_FILE".to_owned(), AUTHORITY.to_owned())],
+        environment: vec![("SSL_CERT_FILE".to_owned(), AUTHORITY_FILE.to_owned())],
         ..Wish::sync()
     };
     World::start(wish, |_| {}).await
@@ -155,6 +157,28 @@ async fn what_cannot_be_had_is_said() {
     sends(&world, "M5", "image/jpeg", &files.url("/v/again.jpg")).await;
     world.hub.until("it is there", || async { missing(&world, record).await.as_deref() == Some("") }).await;
     assert_eq!(opened(&world, record, None).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_link_that_leads_elsewhere_is_followed_only_over_https_and_a_little_way() {
+    let (files, open) = (Files::start().await.unwrap(), Web::start(|_| (200, "in the open".to_owned())).await.unwrap());
+    files.put("/v/1.jpg", 200, "image/jpeg", JPEG);
+    files.lead("/v/moved", &files.url("/v/1.jpg"));
+    files.lead("/v/open", &open.url("/1.jpg"));
+    files.lead("/v/inside", "https://169.254.169.254/latest/meta-data");
+    files.lead("/v/round", &files.url("/v/round"));
+    let world = world(&format!("{}\", \"{}", files.host(), open.address)).await;
+    let record = sends(&world, "M1", "image/jpeg", &files.url("/v/moved")).await;
+    world.hub.until("it is fetched", || async { files.asked("/v/1.jpg") == 1 }).await;
+    assert_eq!(opened(&world, record, None).await.bytes().await.unwrap(), JPEG);
+    for (id, path, why) in
+        [("M2", "/v/open", "away from https"), ("M3", "/v/inside", "`allow`"), ("M4", "/v/round", "on and on")]
+    {
+        let record = sends(&world, id, "image/jpeg", &files.url(path)).await;
+        world.hub.until(why, || async { missing(&world, record).await.is_some_and(|said| said.contains(why)) }).await;
+    }
+    assert!(open.asked().is_empty(), "nothing is asked for in the open");
+    assert_eq!(files.asked("/v/round"), 1 + 3);
 }
 
 #[tokio::test]

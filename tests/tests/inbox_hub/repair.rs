@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cordboard_tests::web::Web;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::world::{Wish, World};
 
@@ -33,14 +33,22 @@ async fn a_message_whose_webhook_was_lost_is_found_after_connecting_again() {
 }
 
 #[tokio::test]
-async fn it_is_found_on_a_timer_and_after_the_hub_was_away() {
-    let mut world = World::start(Wish::repair("every = 1"), |_| {}).await;
+async fn it_is_found_on_a_timer() {
+    let world = World::start(Wish::repair("every = 1"), |_| {}).await;
+    world.hub.until("the first round", || async { world.server.faults().count("/chats") >= 1 }).await;
     world.server.world().receive(CUSTOMER, "lost while connected");
     world
         .hub
         .until("what no webhook told", || async { texts(&world).await.contains(&"lost while connected".to_owned()) })
         .await;
     assert_eq!(world.job("repair").await["state"], "running", "it rests until the next round");
+}
+
+#[tokio::test]
+async fn it_is_found_when_the_hub_comes_back() {
+    // No timer would see to it while the test waits.
+    let mut world = World::start(Wish::repair("every = 3600"), |_| {}).await;
+    world.hub.until("the first round", || async { world.server.faults().count("/chats") >= 1 }).await;
     world.hub.kill();
     world.server.world().receive(CUSTOMER, "lost while the hub was away");
     world.hub.launch();
@@ -51,7 +59,62 @@ async fn it_is_found_on_a_timer_and_after_the_hub_was_away() {
             texts(&world).await.contains(&"lost while the hub was away".to_owned())
         })
         .await;
-    assert_eq!(world.records("message").await, 2);
+    assert_eq!(world.records("message").await, 1);
+}
+
+#[tokio::test]
+async fn by_hand_it_can_be_told_since_when_and_of_which_chat() {
+    // Messages of yesterday, behind what a repair reads by itself.
+    let world = World::start(Wish::repair("hours = 1"), |server| server.world().fill(3, 3, 4)).await;
+    let standing = || async {
+        let jobs = world.jobs().await;
+        jobs.into_iter().find(|job| job["id"] == "repair").unwrap_or_default()
+    };
+    world.hub.until("the first round", || async { world.server.faults().count("/chats") == 1 }).await;
+    let given = |parameters: Value| {
+        let world = &world;
+        async move {
+            let (status, job) = world.read_given("?kind=repair", &parameters).await;
+            assert_eq!(status, 202, "{job}");
+            let done = || async {
+                let jobs = world.jobs().await;
+                jobs.iter().any(|other| other["id"] == job["id"] && other["state"] == "done")
+            };
+            world.hub.until("it is over", done).await;
+        }
+    };
+    given(json!({ "chat": "+34 600 000 001" })).await;
+    assert_eq!(world.records("message").await, 4, "of this chat alone");
+    given(json!({ "since": "2020-01-01T00:00:00Z" })).await;
+    assert_eq!(world.records("message").await, 3 * 4);
+    assert_eq!(world.events("message.received").await.len(), 0, "history is no news");
+    assert_eq!(standing().await["state"], "running", "the one that goes on by itself still does");
+
+    let jobs = world.jobs().await.len();
+    for (query, parameters, field) in [
+        ("?kind=repair", json!({ "since": "yesterday" }), "/since"),
+        ("?kind=repair", json!({ "since": 1 }), "/since"),
+        ("?kind=repair", json!({ "chat": "" }), "/chat"),
+        ("?kind=repair", json!({ "delay": 1 }), ""),
+        ("?kind=sync", json!({ "since": "2020-01-01T00:00:00Z" }), ""),
+        ("?kind=dance", json!({}), "kind"),
+    ] {
+        let (status, refused) = world.read_given(query, &parameters).await;
+        assert_eq!((status, refused["field"].as_str().unwrap_or_default()), (422, field), "{refused}");
+    }
+    assert_eq!(world.jobs().await.len(), jobs, "nothing came of them");
+
+    let run = |parameters: &str| {
+        let arguments = ["sources", "sync", "whatsapp", "--kind", "repair", "--parameters", parameters];
+        let out = world.hub.command(&arguments).output().unwrap();
+        (out.status.success(), String::from_utf8_lossy(&[out.stdout, out.stderr].concat()).into_owned())
+    };
+    let (started, said) = run(r#"{"chat": "34600000002"}"#);
+    assert!(started && said.starts_with("asked/repair/"), "{said}");
+    let (refused, said) = run("since=yesterday");
+    assert!(!refused && said.contains("--parameters"), "{said}");
+    let (refused, said) = run(r#"{"since": "yesterday"}"#);
+    assert!(!refused && said.contains("422"), "{said}");
 }
 
 #[tokio::test]

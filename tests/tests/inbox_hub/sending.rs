@@ -69,3 +69,54 @@ async fn a_send_whose_answer_was_lost_is_not_repeated_until_the_chat_is_read() {
     assert_eq!(found["state"], "accepted", "{found}");
     assert_eq!(world.server.world().sent("una vez"), 1);
 }
+
+const ANA: &str = "34600111222@s.whatsapp.net";
+
+#[tokio::test]
+async fn media_is_sent_and_its_way_is_seen() {
+    let world = World::start(Wish::sync(), |_| {}).await;
+    let media = json!({ "url": "https://files.example/a.jpg", "media-type": "image/jpeg", "caption": "la foto" });
+    let (status, sent) = world.command("photo", "message.send", json!({ "to": ANA, "media": media })).await;
+    assert_eq!((status, &sent["state"]), (200, &"accepted".into()), "{sent}");
+    let kinds: Vec<String> = world.server.world().chats[ANA].iter().map(|message| message.kind.clone()).collect();
+    assert_eq!(kinds, ["image"], "it is there, once");
+    world
+        .hub
+        .until("its reader", || async {
+            let events = world.events("message.read").await;
+            events.iter().any(|event| event["subject"]["id"] == sent["subject"])
+        })
+        .await;
+    let events = world.events("message.*").await;
+    let last = events.iter().rfind(|event| event["subject"]["id"] == sent["subject"]).unwrap();
+    assert_eq!(
+        (&last["message"]["kind"], &last["message"]["text"], &last["message"]["status"]),
+        (&"image".into(), &"la foto".into(), &"read".into())
+    );
+}
+
+#[tokio::test]
+async fn what_else_can_be_asked_is_done_at_the_server() {
+    let world = World::start(Wish::sync(), |_| {}).await;
+    world.server.connected(true).await;
+    world.server.says(ANA, "uno").await;
+    world.server.says(ANA, "dos").await;
+    let mut asked = 0;
+    let mut ask = async |name: &str, arguments: Value| {
+        asked += 1;
+        let (status, answer) = world.command(&format!("ask-{asked}"), name, arguments).await;
+        assert_eq!(status, 200, "{name}: {answer}");
+        answer
+    };
+    let read = ask("message.read", json!({ "conversation": format!("acme_main:{ANA}") })).await;
+    assert_eq!(read["result"], json!({ "marked": 2 }));
+    assert!(world.server.world().chats[ANA].iter().all(|message| message.status == "read"));
+    let listed = ask("session.list", json!({})).await["result"]["sessions"].clone();
+    assert_eq!((&listed[0]["session"], &listed[0]["state"]), (&"acme_main".into(), &"connected".into()), "{listed}");
+    for (name, state) in
+        [("session.disconnect", "disconnected"), ("session.connect", "connected"), ("session.restart", "connected")]
+    {
+        assert_eq!(ask(name, json!({})).await["state"], "accepted", "{name}");
+        assert_eq!(ask("session.status", json!({})).await["result"]["state"], state, "{name}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cordboard_tests::inbox_hub::SESSION;
+use cordboard_tests::inbox_hub::{API_KEY, PASSWORD, SESSION};
 use serde_json::json;
 
 use crate::world::{SECRET, Wish, World};
@@ -30,6 +30,9 @@ async fn a_code_goes_to_supervisors_and_is_on_no_disk() {
     assert_eq!((status, &shown["result"]["code"]), (200, &json!("data:image/png;base64,iVBORw0KGgo=")), "{shown}");
     let (_, again) = world.command("code-1", "session.code", json!({ "session": SESSION })).await;
     assert_eq!(again["result"], json!(null), "it is not kept: {again}");
+    let request = world.hub.http.post(world.hub.url("/v1/commands")).bearer_auth(world.hub.token("agent", "ana"));
+    let asked = request.json(&json!({ "name": "session.code", "arguments": {} })).send().await.unwrap();
+    assert_eq!(asked.status(), 403, "an agent is given none by hand either");
     // The next thing that either is told shows that no code came in between.
     world.server.says("34600111222@s.whatsapp.net", "hola").await;
     loop {
@@ -75,6 +78,69 @@ async fn no_more_logins_than_the_provider_takes_whatever_restarts() {
     assert!(world.server.logins() <= 4, "{} of the 5 that a quarter of an hour has", world.server.logins());
     assert_eq!(world.server.limits().refused(), 0);
     assert_eq!(world.job("sync").await["state"], "running", "it waits for the next one");
+}
+
+#[tokio::test]
+async fn many_calls_that_meet_the_end_of_a_token_renew_it_once() {
+    let world = World::start(Wish::sync(), |_| {}).await;
+    let list = |key: String| {
+        let world = &world;
+        async move { world.command(&key, "session.list", json!({})).await }
+    };
+    assert_eq!(list("first".to_owned()).await.0, 200);
+    assert_eq!(world.server.logins(), 1);
+    world.server.expire_tokens();
+    let all = futures::future::join_all((0..20).map(|number| list(format!("list-{number}")))).await;
+    assert!(all.iter().all(|(status, _)| *status == 200), "{all:?}");
+    assert_eq!(world.server.logins(), 2, "one renewal");
+}
+
+#[tokio::test]
+async fn neither_password_nor_key_nor_token_is_on_disk() {
+    let mut world = World::start(Wish::sync(), |server| server.world().fill(3, 1, 2)).await;
+    world.server.connected(true).await;
+    world.done("sync").await;
+    world.server.expire_tokens();
+    assert_eq!(world.command("list", "session.list", json!({})).await.0, 200);
+    // And once more in vain: what is noted of that has none of them either.
+    world.server.lock(true);
+    world.server.expire_tokens();
+    assert_ne!(world.command("in vain", "session.list", json!({})).await.0, 200);
+    world.hub.stop().await;
+    for secret in [PASSWORD, API_KEY, SECRET, "access-1", "refresh-1", "access-2", "refresh-2"] {
+        assert_eq!(world.on_disk(secret), Vec::<String>::new(), "{secret}");
+    }
+}
+
+#[tokio::test]
+async fn an_old_webhook_that_is_sent_again_changes_nothing() {
+    let world = World::start(Wish { sync: "delay = 0".to_owned(), ..Wish::sync() }, |_| {}).await;
+    world.server.connected(true).await;
+    world.done("sync").await;
+    let (events, asked) = (world.events("session.*").await, world.server.faults().asked().len());
+    let then = "2025-10-15T10:30:00.000Z";
+    for (event, status) in [("session.disconnected", "disconnected"), ("session.connected", "connected")] {
+        for _ in 0..3 {
+            world.server.tell(event, json!({ "status": status, "timestamp": then })).await;
+        }
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(world.events("session.*").await, events, "the session is as it was");
+    assert_eq!(world.server.faults().asked().len(), asked, "and nothing is read anew");
+}
+
+#[tokio::test]
+async fn a_login_that_is_refused_counts_too_whatever_restarts() {
+    let mut world = World::start(Wish::sync(), |server| server.lock(true)).await;
+    for round in 0..3 {
+        let (status, refused) = world.command(&format!("list-{round}"), "session.list", json!({})).await;
+        let why = refused["detail"].as_str().unwrap_or_default();
+        assert!(status >= 400 && why.contains("Credenciales inválidas"), "{refused}");
+        world.hub.kill();
+        world.hub.launch();
+        world.hub.ready().await;
+    }
+    assert_eq!(world.server.logins(), 1, "the next one waits");
 }
 
 #[tokio::test]

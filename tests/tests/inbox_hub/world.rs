@@ -152,6 +152,14 @@ impl World {
         (answer.status().as_u16(), answer.json().await.unwrap_or_default())
     }
 
+    /// Starts reading by hand what a job is given; the answer's status and body.
+    pub async fn read_given(&self, query: &str, parameters: &Value) -> (u16, Value) {
+        let url = self.hub.url(&format!("/v1/sources/whatsapp/sync{query}"));
+        let request = self.hub.http.post(url).bearer_auth(self.hub.token("supervisor", "eva")).json(parameters);
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
     /// A live socket of this role.
     pub async fn live(&self, role: &str) -> Live {
         Live::open(&self.hub, "", &self.hub.token(role, if role == "agent" { "ana" } else { "eva" })).await

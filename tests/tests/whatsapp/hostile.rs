@@ -30,6 +30,25 @@ async fn what_people_write_arrives_letter_by_letter() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_message_without_an_id_is_one_all_the_same() {
+    let world = World::start().await;
+    let mut nameless = said("X", "sin número");
+    nameless.as_object_mut().unwrap().remove("messageId");
+    for _ in 0..3 {
+        assert_eq!(world.post("message.received", nameless.clone()).await, 200);
+    }
+    nameless["content"] = "otro".into();
+    assert_eq!(world.post("message.received", nameless).await, 200);
+    world.until("both", |world| world.messages().len() == 2).await;
+    world.settled().await;
+    let mut texts: Vec<_> = world.messages().iter().map(|doc| doc["content"].clone()).collect();
+    texts.sort_by_key(Value::to_string);
+    assert_eq!(texts, ["otro", "sin número"]);
+    let events = world.hub.get("/v1/events?types=message.received&limit=100").await;
+    assert_eq!(events.to_string().matches("no-id").count(), 2, "that it had none is said: {events:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_proved_or_not_ours_leaves_nothing_in_the_site() {
     let world = World::start().await;
     let event = |event: &str, session: &str, data: Value| json!({"event": event, "sessionId": session, "data": data});

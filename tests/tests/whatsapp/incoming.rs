@@ -1,5 +1,6 @@
 //! What customers write: from a signed webhook to the ledger, a frame, and a document in Frappe, in order and once.
 
+use cordboard_tests::files::{AUTHORITY, Files};
 use cordboard_tests::inbox_hub::SESSION;
 use cordboard_tests::live::Live;
 use serde_json::json;
@@ -101,4 +102,38 @@ async fn nothing_is_lost_while_the_site_is_away() {
         world.messages().iter().filter_map(|doc| doc["content"].as_str().map(str::to_owned)).collect();
     texts.sort();
     assert_eq!(texts, ["Después", "Mientras", "Primero", "Último"]);
+}
+
+/// The hub as people reach it; the tests know where it really listens.
+const PUBLIC: &str = "https://hub.acme.test";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_is_a_link_that_opens_without_logging_in() {
+    let picture = b"\xff\xd8\xff\xe0\x00\x10JFIF and the rest of a picture";
+    let files = Files::start().await.unwrap();
+    files.put("/v/1.jpg", 200, "image/jpeg", picture);
+    let mut world = World::altered(|setup| {
+        setup.hub.push_str(&format!("public_url = \"{PUBLIC}\"\n"));
+        let source = "component = \"inbox-hub\"\nallow = [";
+        setup.tenant = setup.tenant.replacen(source, &format!("{source}\"{}\", ", files.host()), 1);
+        setup.environment.push(("SSL_CERT_FILE".to_owned(), AUTHORITY.to_owned()));
+    })
+    .await;
+    world.set_up().await;
+    world.go().await;
+    let mut message = said("P1", "mira");
+    message["type"] = "image".into();
+    message["media"] = json!({"mimetype": "image/jpeg", "filename": "foto.jpg", "url": files.url("/v/1.jpg")});
+    assert_eq!(world.post("message.received", message).await, 200);
+    world.until("the message", |world| world.message("P1").is_some()).await;
+    world.settled().await;
+    let link = world.message("P1").unwrap()["media_url"].as_str().expect("a link").to_owned();
+    let url = world.hub.url(link.strip_prefix(PUBLIC).unwrap_or_else(|| panic!("not the hub's link: {link}")));
+    let opened = async |url: &str| {
+        let answer = world.hub.http.get(url).send().await.unwrap();
+        (answer.status().as_u16(), answer.bytes().await.unwrap().to_vec())
+    };
+    assert_eq!(opened(&url).await, (200, picture.to_vec()));
+    assert_eq!(opened(&url.replace("expires=", "expires=1")).await.0, 403);
+    assert_eq!(opened(&url.replace("tenant=acme", "tenant=globex")).await.0, 403);
 }

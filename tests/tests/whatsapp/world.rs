@@ -4,7 +4,7 @@ use std::process::Output;
 use std::time::{Duration, Instant};
 
 use cordboard_tests::frappe::FakeFrappe;
-use cordboard_tests::hub::Hub;
+use cordboard_tests::hub::{Hub, Setup};
 use cordboard_tests::inbox_hub::{FakeInboxHub, SESSION};
 use cordboard_tests::whatsapp::{self, INBOX_SECRET};
 use hmac::{Hmac, KeyInit, Mac};
@@ -34,9 +34,14 @@ impl World {
 
     /// Nothing is set up, and the hub does not run yet. With further settings of the sink.
     pub async fn bare(settings: &str) -> Self {
+        Self::altered(|setup| setup.tenant.push_str(settings)).await
+    }
+
+    /// The same with anything else in its configuration.
+    pub async fn altered(alter: impl FnOnce(&mut Setup)) -> Self {
         let (site, inbox) = (FakeFrappe::start().await.unwrap(), FakeInboxHub::start().await.unwrap());
         let mut setup = whatsapp::setup(&inbox.url(), &site.url());
-        setup.tenant.push_str(settings);
+        alter(&mut setup);
         let hub = Hub::prepare(setup);
         whatsapp::prepare(hub.folder(), &site).unwrap();
         Self { hub, inbox, site }

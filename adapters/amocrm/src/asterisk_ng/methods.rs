@@ -23,13 +23,14 @@ const LOOKED_AT: u32 = 200;
 /// A method: its name, the parameters it knows, those it needs.
 type Method = (&'static str, &'static [&'static str], &'static [&'static str]);
 
-const METHODS: [Method; 9] = [
+const METHODS: [Method; 10] = [
     ("ping", &[], &[]),
     ("originate", &["phone"], &["phone"]),
     ("originate_by_contact", &["contact_uuid"], &["contact_uuid"]),
     ("redirect", &["phone"], &["phone"]),
     ("hangup", &[], &[]),
     ("set_mute", &["is_mute"], &["is_mute"]),
+    ("set_hold", &["is_hold"], &["is_hold"]),
     ("get_contacts", &["start_with", "max_results"], &[]),
     ("get_last_contacts", &["max_results"], &[]),
     ("get_agent_status", &["current_status"], &[]),
@@ -52,7 +53,9 @@ pub fn carry_out(asked: &Asked<'_>, method: &str) -> Outcome {
         "originate_by_contact" => asked.originate_by_contact(),
         "redirect" => asked.redirect(),
         "hangup" => asked.hang_up(),
-        "set_mute" => asked.set_mute(),
+        "set_mute" => asked.switch("is_mute", "call.mute"),
+        // Whether the PBX can is the source's to say.
+        "set_hold" => asked.switch("is_hold", "call.hold"),
         "get_contacts" => Ok(asked.contacts()),
         "get_last_contacts" => asked.last_contacts(),
         _ => return asked.status(),
@@ -169,13 +172,14 @@ impl Asked<'_> {
         Ok(Value::Null)
     }
 
-    fn set_mute(&self) -> Result<Value, Trouble> {
-        let wrong = || Trouble::Wrong("`is_mute` is neither true nor false".to_owned());
-        let on = self.params.get("is_mute").and_then(Value::as_bool).ok_or_else(wrong)?;
+    /// Switches something of the own call on or off.
+    fn switch(&self, parameter: &str, command: &str) -> Result<Value, Trouble> {
+        let wrong = || Trouble::Wrong(format!("`{parameter}` is neither true nor false"));
+        let on = self.params.get(parameter).and_then(Value::as_bool).ok_or_else(wrong)?;
         let own = self.own()?;
         let known = state::conversation(self.host, &own)?;
         let known = known.ok_or(Trouble::Nothing("there is no call at this telephone"))?;
-        Telephone { host: self.host, extension: &own }.mute(&known.subject.id, on, &self.click)?;
+        Telephone { host: self.host, extension: &own }.switch(command, &known.subject.id, on, &self.click)?;
         Ok(Value::Null)
     }
 

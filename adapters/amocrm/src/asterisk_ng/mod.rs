@@ -1,7 +1,8 @@
 //! The addresses of amocrm_asterisk_ng 3.0, so that its widgets, links and dialplans go on as they are: `/asterisk` of
 //! the stock widget, `/asterisk_ng` of the widget AsteriskNG, `/records/{id}`. Their faults are not among what is kept.
 //!
-//! `settings` says what is served; `number` and `telephone` place and move calls, `state` says what goes on at a desk;
+//! `settings` says what is served; `number` and `telephone` place and move calls, `state` says what goes on at a desk,
+//! `token` who asks, where that must be proved;
 //! `stock`, `panel` with its `methods`, and `records` are the three addresses. Where a caller should go
 //! (`/redirecting`) is the hub's own to say.
 
@@ -14,6 +15,7 @@ mod settings;
 mod state;
 mod stock;
 mod telephone;
+mod token;
 
 use cordboard_sdk::Host;
 use cordboard_sdk::abilities::{Answer, Sent};

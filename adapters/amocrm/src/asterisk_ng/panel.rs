@@ -7,8 +7,10 @@ use cordboard_sdk::serde_json::{self, Map, Value, json};
 use cordboard_sdk::vocabulary::{Incoming, Reply};
 
 use super::settings::AsteriskNg;
+use super::token::{self, Proof};
 use super::{form, methods, not_allowed, preflight};
 use crate::secret::same;
+use crate::session::Session;
 use crate::settings::Settings;
 
 /// What the widget must be.
@@ -69,7 +71,7 @@ fn understood(host: &dyn Host, all: &Settings, settings: &AsteriskNg, request: &
     let text = form::json_field(request).ok_or_else(bad)?;
     let body: Value = serde_json::from_str(&text).map_err(|_| bad())?;
     let (headers, content) = (&body["headers"], &body["content"]);
-    let email = headers["amouser_email"].as_str().ok_or_else(bad)?.to_owned();
+    let mut email = headers["amouser_email"].as_str().ok_or_else(bad)?.to_owned();
     let user = headers["amouser_id"].as_u64().ok_or_else(bad)?;
     let version = headers["widget_version"].as_str().ok_or_else(bad)?;
     if version.split('.').next() != Some(MAJOR) {
@@ -85,7 +87,13 @@ fn understood(host: &dyn Host, all: &Settings, settings: &AsteriskNg, request: &
         Value::Object(params) => params.clone(),
         _ => return Err(bad()),
     };
-    let click = format!("{}/{id}", request.received_at);
+    let mut click = format!("{}/{id}", request.received_at);
+    if settings.disposable_token {
+        let proved = proved(host, all, request).filter(|(proof, _)| proof.user == user);
+        let (proof, own) = proved.ok_or_else(|| refused(401, "Invalid token."))?;
+        // The page's word for the e-mail is not proved, and a token that comes again is the same click.
+        (email, click) = (own, format!("{}/{id}", proof.id));
+    }
     let asked = Asked { host, settings, site: all.site(), user, email, params, click, at: request.received_at };
     Ok(match methods::carry_out(&asked, method) {
         Outcome::Result(result) => envelope(&id, &result).into(),
@@ -95,6 +103,17 @@ fn understood(host: &dyn Host, all: &Settings, settings: &AsteriskNg, request: &
             Sent::Wait(Wait { desks, until, otherwise: envelope(&id, &otherwise) }).into()
         }
     })
+}
+
+/// Who asks by the token of the request, and the e-mail that the account has of them.
+fn proved(host: &dyn Host, all: &Settings, request: &Incoming) -> Option<(Proof, String)> {
+    let secret = all.client_secret.as_deref().filter(|secret| !secret.is_empty())?;
+    let account = host.grant().and_then(|grant| Session::read(&grant.token)).map(|session| session.account);
+    let account = account.unwrap_or_default();
+    let proof = token::proof(request.header("x-auth-token")?, secret, account.id, request.received_at / 1000)?;
+    let own = account.users.as_deref().unwrap_or_default().iter().find(|one| one.id == proof.user);
+    let email = own.map(|one| one.email.clone()).unwrap_or_default();
+    Some((proof, email))
 }
 
 fn envelope(id: &Value, result: &Value) -> Reply {

@@ -1,10 +1,11 @@
 //! `GET /records/{id}`: recordings by the id that a call had in the call detail records. Links of the old server stand
 //! in the CRM for good, also those with `records` twice in them.
 
-use cordboard_sdk::Host;
 use cordboard_sdk::abilities::{Answer, Sent, Sound};
 use cordboard_sdk::serde_json::json;
 use cordboard_sdk::vocabulary::{Failure, Incoming, Reply};
+use cordboard_sdk::{Host, KnownCall};
+use jiff::Timestamp;
 use jiff::civil::DateTime;
 
 use super::not_allowed;
@@ -37,22 +38,30 @@ pub fn attachment(host: &dyn Host, settings: &AsteriskNg, id: &str) -> Answer {
 }
 
 fn found(host: &dyn Host, records: &Records, id: &str, headers: Vec<(String, Vec<u8>)>) -> Answer {
-    if !records.unsigned || !is_id(id) {
+    if !is_id(id) || !needs_no_signature(records, id) {
         return none().into();
     }
     let format = records.convert.then(|| "mp3".to_owned());
-    let sound = |source: String, call: String, recording| {
-        Sent::Sound(Sound { source, call, recording, began: None, format, headers, missing: none() })
+    let sound = |call: String, recording: Option<String>| -> Answer {
+        let source = records.source.clone();
+        Sent::Sound(Sound { source, call, recording, began: None, format, headers, missing: none() }).into()
     };
-    match host.ledger().call_of(id) {
-        Ok(Some(known)) if !known.call.recordings.is_empty() => {
-            return sound(known.subject.source, known.subject.id, None).into();
-        }
-        Ok(_) => {}
-        Err(failure) => host.warn(format!("a call's recording: {}", failure.why())),
+    let known = host.ledger().call_of(id).unwrap_or_else(|failure| {
+        host.warn(format!("a call's recording: {}", failure.why()));
+        None
+    });
+    // Whoever knows an id of another source gets nothing by it.
+    let (own, other): (Option<KnownCall>, _) = match known {
+        Some(known) if known.subject.source != records.source => (None, true),
+        known => (known, false),
+    };
+    if let Some(known) = own.filter(|known| !known.call.recordings.is_empty()) {
+        return sound(known.subject.id, None);
     }
     match recorded(host, records, id) {
-        Ok(Some(path)) => sound(records.source.clone(), id.to_owned(), Some(path)).into(),
+        Ok(Some(path)) => sound(id.to_owned(), Some(path)),
+        // The other source's call stood before this one's, if there are two of one id.
+        Ok(None) if other => sound(id.to_owned(), None),
         Ok(None) => none().into(),
         Err(failure) => {
             host.warn(format!("a recording in the call detail records: {}", failure.why()));
@@ -73,6 +82,16 @@ fn is_plain(c: char) -> bool {
 /// `1763700000.42`, also with the system's name before it: `pbx1-1763700000.42`. Ids of the hub's own calls too.
 fn is_id(id: &str) -> bool {
     id.len() <= LONGEST && id.contains(|c: char| c.is_ascii_digit()) && !id.starts_with('.') && id.chars().all(is_plain)
+}
+
+/// Whether the recording of a call with this id may be heard by whoever knows the id. An id that does not say when it
+/// was given is of no old call.
+fn needs_no_signature(records: &Records, id: &str) -> bool {
+    let Some(end) = &records.unsigned_before else { return records.unsigned };
+    let second: Option<i64> =
+        id.rsplit('-').next().and_then(|own| own.split_once('.')).and_then(|(second, _)| second.parse().ok());
+    let (Some(second), Ok(end)) = (second, end.parse::<Timestamp>()) else { return false };
+    records.unsigned && second < end.as_second()
 }
 
 /// The path that the PBX gave the recording of a call that was over before the hub knew the PBX. Ids are compared as
@@ -122,6 +141,30 @@ mod tests {
         }
         for odd in ["", ".", "..", "../x", "a/b", "1' or '1'='1", "%2e%2e", "abc", "1\n2", &"1".repeat(151)] {
             assert!(!is_id(odd), "{odd:?}");
+        }
+    }
+
+    #[test]
+    fn unsigned_links_are_for_calls_of_before() {
+        let records = |unsigned: bool, end: Option<&str>| Records {
+            unsigned,
+            unsigned_before: end.map(str::to_owned),
+            ..Records::default()
+        };
+        // Which is the second 1763712000.
+        let moment = records(true, Some("2025-11-21T08:00:00Z"));
+        for (id, open) in [
+            ("1763711999.42", true),
+            ("1763712000.42", false),
+            ("pbx1-1763711999.7", true),
+            ("pbx-2-1763712000.7", false),
+            ("cordboard-00ff12", false),
+        ] {
+            assert_eq!(needs_no_signature(&moment, id), open, "{id}");
+            assert!(needs_no_signature(&records(true, None), id), "{id}");
+            assert!(!needs_no_signature(&records(false, None), id), "{id}");
+            assert!(!needs_no_signature(&records(false, Some("2099-01-01T00:00:00Z")), id), "{id}");
+            assert!(!needs_no_signature(&records(true, Some("soon")), id), "{id}");
         }
     }
 

@@ -8,7 +8,7 @@ use cordboard_sdk::vocabulary::{Failure, Party};
 use sha2::{Digest, Sha256};
 
 /// A name that takes longer comes with the next answer; the panel must not wait for it.
-const PATIENCE: u64 = 150;
+const PATIENCE: u64 = 100;
 
 /// The members of a call as the widget knows it.
 const MEMBERS: [&str; 7] =

@@ -1,4 +1,4 @@
-//! What people do with their telephones: place, move, mute and end calls. A failure comes back in the PBX's words.
+//! What people do with their telephones: place, move, mute, hold, end calls. A failure comes back in the PBX's words.
 
 use cordboard_sdk::Host;
 use cordboard_sdk::serde_json::{Value, json};
@@ -39,9 +39,10 @@ impl Telephone<'_> {
         self.ask("call.hangup", &json!({ "call": call }), click)
     }
 
-    /// Whether the other side hears this telephone.
-    pub fn mute(&self, call: &str, on: bool, click: &str) -> Result<(), Failure> {
-        self.ask("call.mute", &json!({ "call": call, "on": on, "extension": self.extension }), click)
+    /// Switches something on or off: `call.mute`, whether the other side hears this telephone; `call.hold`, whether it
+    /// waits.
+    pub fn switch(&self, command: &str, call: &str, on: bool, click: &str) -> Result<(), Failure> {
+        self.ask(command, &json!({ "call": call, "on": on, "extension": self.extension }), click)
     }
 
     fn ask(&self, name: &str, arguments: &Value, what: &str) -> Result<(), Failure> {

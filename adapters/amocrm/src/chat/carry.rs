@@ -111,6 +111,14 @@ impl<'a, 'h> Chats<'a, 'h> {
                 memo.fields.wrote("content", &rendering.content());
             }
         }
+        // By what it was sent may become known only after it was found by its words, and is surer.
+        let sure = message::written_there(message).filter(|known| memo.theirs && id.as_deref() != Some(*known));
+        if sure.is_some()
+            && let Some(there) = self.there(&line, scope, &rendering)?
+            && Some(there.id.as_str()) == sure
+        {
+            (id, memo.status) = (Some(there.id), None);
+        }
         match &id {
             None => {
                 id = match line.message(scope, "new_message", &rendering.payload()) {
@@ -159,14 +167,23 @@ impl<'a, 'h> Chats<'a, 'h> {
         if !message::outgoing(rendering.message) {
             return Ok(None);
         }
+        let known = message::written_there(rendering.message);
+        if let Some(known) = known.filter(|known| history.iter().any(|row| row["message"]["id"] == *known)) {
+            let known = known.to_owned();
+            self.taken.push(known.clone());
+            return Ok(Some(There { id: known, written_there: true }));
+        }
         let sent = rendering.message.sent_at.unwrap_or(rendering.now) / 1000;
         let near = |row: &&Value| row["timestamp"].as_u64().unwrap_or_default().abs_diff(sent);
-        // What came over from here has an id of ours; what was written there has none.
+        // What came over from here has an id of ours. What was written there has none, or one of somebody else's making.
+        let session = message::address(rendering.id).map(|(session, _)| session);
+        let ours =
+            |id: &str| !id.is_empty() && session.is_none_or(|own| message::address(id).is_some_and(|it| it.0 == own));
         let candidates = history.iter().filter(|row| {
-            let foreign = row["message"]["client_id"].as_str().is_some_and(|id| !id.is_empty());
+            let carried = row["message"]["client_id"].as_str().is_some_and(ours);
             let by_client = row["sender"]["client_id"] == rendering.conversation;
             let taken = id(row).is_none_or(|id| self.taken.contains(&id));
-            !foreign && !by_client && !taken && near(row) <= APART && says_the_same(&row["message"], rendering.message)
+            !carried && !by_client && !taken && near(row) <= APART && says_the_same(&row["message"], rendering.message)
         });
         let Some(found) = candidates.min_by_key(near).and_then(id) else { return Ok(None) };
         self.taken.push(found.clone());
@@ -218,11 +235,6 @@ fn noted(result: Result<(), Fault>, what: &str, notes: &mut Vec<String>) -> Resu
         }
         result => result,
     }
-}
-
-/// The session of a conversation, and the address in it.
-pub fn address(conversation: &str) -> Option<(&str, &str)> {
-    conversation.split_once('/').filter(|(session, to)| !session.is_empty() && !to.is_empty())
 }
 
 /// The session of a source.

@@ -6,8 +6,9 @@ use cordboard_sdk::abilities::Answer;
 use cordboard_sdk::serde_json::{self, Value, json};
 use cordboard_sdk::vocabulary::{Command, Incoming, Reply};
 
-use super::carry::{address, arguments, session_of};
+use super::carry::{arguments, session_of};
 use super::line::proves;
+use super::message::{COMMAND, address};
 use crate::session::Session;
 use crate::settings::{Chat, Settings};
 
@@ -66,7 +67,7 @@ fn command(chat: &Chat, told: &Value) -> Result<Option<Command>, String> {
         arguments["quotes"] = json!(quoted);
     }
     let arguments = arguments.to_string();
-    Ok(Some(Command { id: format!("chat/{id}"), name: "message.send".into(), agent: None, arguments }))
+    Ok(Some(Command { id: format!("{COMMAND}{id}"), name: "message.send".into(), agent: None, arguments }))
 }
 
 /// By which account, and to whom: the conversation says both; one that begins over there has a number only.

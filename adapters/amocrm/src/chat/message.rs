@@ -12,6 +12,9 @@ const TEXT: usize = 20_000;
 /// What stands in the place of a message that was taken back: the service has no way to delete one.
 const DELETED: &str = "🗑";
 
+/// What the ids of commands begin with by which is sent what was written over there, before the message's id.
+pub const COMMAND: &str = "chat/";
+
 /// A message and all that is needed to write it.
 pub struct Rendering<'a> {
     /// The channel.
@@ -28,6 +31,11 @@ pub struct Rendering<'a> {
     pub now: u64,
 }
 
+/// The session that an id of the source begins with, and the rest: of a conversation the address.
+pub fn address(id: &str) -> Option<(&str, &str)> {
+    id.split_once(':').filter(|(session, rest)| !session.is_empty() && !rest.is_empty())
+}
+
 /// Whether a conversation is with one person: groups, lists and channels have no place among a CRM's clients.
 pub fn direct(conversation: &str) -> bool {
     !["@g.us", "@broadcast", "@newsletter"].iter().any(|end| conversation.ends_with(end))
@@ -36,6 +44,12 @@ pub fn direct(conversation: &str) -> bool {
 /// Whether we wrote it.
 pub fn outgoing(message: &Message) -> bool {
     message.direction == Some(Direction::Outbound)
+}
+
+/// The id over there of a message that was written there: the command that it was sent by says it.
+pub fn written_there(message: &Message) -> Option<&str> {
+    let (_, command) = message.attributes.iter().find(|(name, _)| name == "command")?;
+    command.rsplit_once(COMMAND).map(|(_, id)| id)
 }
 
 /// How far a message has come, in the service's numbers; sent is where it begins, and has none.
@@ -123,7 +137,7 @@ impl Rendering<'_> {
 
     /// Which of our numbers it came to, where sources are set up.
     fn source(&self) -> Option<&str> {
-        let session = self.conversation.split_once('/').map_or(self.conversation, |(session, _)| session);
+        let (session, _) = address(self.conversation)?;
         self.chat.sources.get(session).map(String::as_str)
     }
 

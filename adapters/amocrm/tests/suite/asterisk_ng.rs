@@ -1,10 +1,14 @@
 //! The old server's addresses, as its widgets and links ask at them.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cordboard_amocrm::Amocrm;
 use cordboard_sdk::Person;
 use cordboard_sdk::prelude::*;
 use cordboard_sdk::serde_json::{self, Value, json};
 use cordboard_sdk::testing::Outside;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
 
 const NOON: u64 = 1_795_262_400_000;
 const KEY: &str = "a-widget-key";
@@ -257,15 +261,63 @@ fn every_refusal_of_the_panel_has_its_number() {
     }
     for (method, params, number) in [
         ("fly", json!({}), 404),
-        ("set_hold", json!({}), 404),
         ("ping", json!({ "x": 1 }), 410),
         ("originate", json!({}), 400),
         ("originate", json!({ "phone": "anna" }), 400),
         ("set_mute", json!({ "is_mute": "yes" }), 400),
+        ("set_hold", json!({}), 400),
+        ("set_hold", json!({ "is_hold": 1 }), 400),
     ] {
         assert_eq!(code(rpc(504_141, method, &params)), number, "{method}");
     }
     assert!(outside.office().commands().is_empty());
+}
+
+/// A widget of one's own proves who asks by amoCRM's token: neither the id nor the e-mail of the page counts.
+#[test]
+fn who_asks_can_be_made_to_prove_it() {
+    let mut all = settings(json!({ "disposable_token": true }));
+    all["client_secret"] = json!("secret-of-it");
+    let outside = Outside::new().settings(all);
+    outside.office().agent("101", "Anna Smirnova", "504141");
+    outside.office().agent("102", "Boris", "boris@example.com");
+    let account = json!({ "id": 42, "users": [{ "id": 504_142, "email": "boris@example.com" }] });
+    let grant = json!({ "access": "a", "refresh": null, "account": account.to_string() });
+    outside.set_grant(Some(Grant { token: grant.to_string(), ..Grant::default() }));
+    let token = |id: &str, user: u64, account: u64| {
+        let now = NOON / 1000;
+        let claims = json!({ "jti": id, "nbf": now, "exp": now + 1800, "account_id": account, "user_id": user });
+        let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let signed = format!("{}.{}", part(json!({ "alg": "HS256" })), part(claims));
+        let mut mac = Hmac::<Sha256>::new_from_slice(b"secret-of-it").unwrap();
+        mac.update(signed.as_bytes());
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+    };
+    let said = |user: u64, token: Option<String>| {
+        let mut request = rpc(user, "originate", &json!({ "phone": "103" }));
+        request.headers.extend(token.map(|token| ("x-auth-token".to_owned(), token.into_bytes())));
+        serde_json::from_str::<Value>(&text(&ask(&outside, request))).unwrap()
+    };
+    let refused = json!({ "headers": { "status_code": 401, "detail": "Invalid token." } });
+    for (user, token) in [
+        (504_141, None),
+        (504_141, Some("a.b.c".to_owned())),
+        (504_141, Some(token("j0", 504_142, 42))),
+        (504_141, Some(token("j0", 504_141, 43))),
+    ] {
+        assert_eq!(said(user, token.clone()), refused, "{user} {token:?}");
+    }
+    assert!(outside.office().commands().is_empty());
+    for id in ["j1", "j1", "j2"] {
+        assert_eq!(said(504_141, Some(token(id, 504_141, 42)))["headers"]["status_code"], 200);
+    }
+    let commands = outside.office().commands();
+    assert_eq!(commands[0].id, commands[1].id, "a token that comes again is the same click");
+    assert_ne!(commands[0].id, commands[2].id);
+    // The page says that it is Anna's e-mail; the account knows whose it is.
+    assert_eq!(said(504_142, Some(token("j3", 504_142, 42)))["headers"]["status_code"], 200);
+    let command = outside.office().commands().pop().unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&command.arguments).unwrap()["from"], "102");
 }
 
 #[test]
@@ -384,9 +436,12 @@ fn only_who_talks_is_in_conversation() {
 #[test]
 fn a_call_is_moved_muted_and_ended() {
     let outside = office(json!({ "redirect_context": "from-widget" }));
-    for (method, params) in
-        [("redirect", json!({ "phone": "102" })), ("hangup", json!({})), ("set_mute", json!({ "is_mute": true }))]
-    {
+    for (method, params) in [
+        ("redirect", json!({ "phone": "102" })),
+        ("hangup", json!({})),
+        ("set_mute", json!({ "is_mute": true })),
+        ("set_hold", json!({ "is_hold": true })),
+    ] {
         assert_eq!(result(&outside, method, &params)["exception_name"], "KeyError", "{method} without a call");
     }
     outside.office().call("1.1", talk());
@@ -417,6 +472,21 @@ fn a_call_is_moved_muted_and_ended() {
 }
 
 #[test]
+fn a_call_is_held_where_the_pbx_can_and_else_it_is_said() {
+    let outside = office(json!({}));
+    outside.office().call("1.1", talk());
+    for on in [true, false] {
+        assert_eq!(result(&outside, "set_hold", &json!({ "is_hold": on })), Value::Null);
+        let command = outside.office().commands().pop().unwrap();
+        let arguments: Value = serde_json::from_str(&command.arguments).unwrap();
+        assert_eq!((&*command.name, arguments), ("call.hold", json!({ "call": "1.1", "on": on, "extension": "101" })));
+    }
+    outside.office().will(Err(Failure::rejected("unsupported", "only the telephone itself can")));
+    let refused = result(&outside, "set_hold", &json!({ "is_hold": true }));
+    assert_eq!(refused, json!({ "exception_name": "ValueError", "message": "only the telephone itself can" }));
+}
+
+#[test]
 fn contacts_are_the_agents_and_those_one_talked_with() {
     let outside = office(json!({}));
     let names = |params: Value| {
@@ -432,6 +502,14 @@ fn contacts_are_the_agents_and_those_one_talked_with() {
     outside.office().person("+79990001122", contact());
     let last = result(&outside, "get_last_contacts", &json!({ "max_results": 10 }));
     assert_eq!(last, json!([{ "uuid": "7001", "name": "Irina", "phone": "+79990001122" }]));
+}
+
+/// The recording that the hub is told to send.
+fn answered_with(outside: &Outside, path: &str) -> Sound {
+    match ask(outside, request("GET", path, "")).sent {
+        Sent::Sound(sound) => sound,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
@@ -472,6 +550,18 @@ fn recordings_are_found_in_the_ledger_and_before_it() {
     outside.expect_query("cdr", linked, &["1763700000.2"]).answer(&columns, &[]);
     outside.expect_query("cdr", own, &["1763700000.2"]).answer(&columns, &[]);
     assert_eq!(sound("/records/1763700000.2"), None);
+    let none = |id: &str| {
+        outside.expect_query("cdr", linked, &[id]).answer(&columns, &[]);
+        outside.expect_query("cdr", own, &[id]).answer(&columns, &[]);
+    };
+    // Another PBX of the tenant has recordings that are nobody's business here.
+    let elsewhere = Call { recordings: vec![Recording { id: "/m/b.wav".into(), ..recording() }], ..talk() };
+    outside.office().call_at("branch", "1763700000.3", elsewhere);
+    none("1763700000.3");
+    let here = answered_with(&outside, "/records/1763700000.3");
+    assert_eq!((&*here.source, &*here.call, here.recording), ("pbx", "1763700000.3", None), "only of this source");
+    let file = answered_with(&outside, "/records/1763700000.42");
+    assert_eq!((&*file.source, &*file.call), ("pbx", "1763700000.42"));
     assert_eq!(ask(&outside, request("POST", "/records/1.1", "")).response().unwrap().status, 405);
     let closed = office(json!({ "records": { "unsigned": false } }));
     assert_eq!(ask(&closed, request("GET", "/records/1763700000.42", "")).response().unwrap().status, 404);

@@ -246,7 +246,17 @@ fn what_is_no_call_with_a_client_is_not_logged() {
         ..missed(KNOWN)
     };
     let nothing = Call::default();
-    for call in [internal, going, withdrawn, nothing] {
+    // Nobody says which way it went, and both sides are the tenant's own people.
+    let own = |extension: &str| Party { agent: Some(Agent::extension(extension)), ..Party::number(extension) };
+    let colleagues = Call { direction: None, caller: Some(own("102")), callee: Some(own("101")), ..finished(KNOWN) };
+    let rings = Call {
+        phase: Some(CallPhase::Ringing),
+        outcome: None,
+        ended_at: None,
+        desks: vec![desk("101", START)],
+        ..colleagues.clone()
+    };
+    for call in [internal, going, withdrawn, nothing, colleagues, rings] {
         bench.skipped(&first("a", call));
     }
     assert!(bench.crm.faults().log().is_empty());
@@ -302,6 +312,34 @@ fn an_extension_that_is_no_user_is_shown_as_it_is() {
     let agent = Agent { user: Some(BORIS.to_string()), ..Agent::extension("101") };
     bench.one(&first("b", Call { agent: Some(agent), ..finished(KNOWN) }));
     assert_eq!(bench.note("b")["created_by"], BORIS);
+}
+
+/// Telephones of the house that are nobody's in the account: the old server knew nothing of their calls.
+#[test]
+fn calls_of_telephones_that_are_no_users_can_be_left_out() {
+    let stranger = || Some(Agent::extension("999"));
+    let calls = || {
+        [
+            Call { agent: stranger(), ..finished(KNOWN) },
+            Call { caller: Some(Party { agent: stranger(), ..Party::default() }), agent: stranger(), ..placed(KNOWN) },
+            Call { desks: vec![desk("999", START)], ..missed(STRANGER) },
+        ]
+    };
+    let bench = Bench::with(json!({"users_only": true}));
+    for call in calls() {
+        assert!(bench.skipped(&first("a", call)).contains("999"));
+    }
+    assert!(bench.crm.faults().log().is_empty(), "nothing is asked for them");
+    let group = Call { desks: vec![desk("999", START), desk("101", START)], ..missed(KNOWN) };
+    for (id, call) in [("b", finished(KNOWN)), ("c", placed(KNOWN)), ("d", group), ("e", missed(KNOWN))] {
+        bench.one(&first(id, call));
+        assert_eq!(bench.crm.world().seen(id), 1, "{id}");
+    }
+    let bench = Bench::with(json!({}));
+    for (id, call) in ["a", "b", "c"].into_iter().zip(calls()) {
+        bench.one(&first(id, call));
+        assert_eq!(bench.crm.world().seen(id), 1, "{id}: unless it is set otherwise");
+    }
 }
 
 #[test]

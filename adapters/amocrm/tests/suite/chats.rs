@@ -9,7 +9,7 @@ use cordboard_sdk::serde_json::{Value, json};
 use cordboard_sdk::testing::post;
 use cordboard_tests::amocrm::{ANNA, BOT, CHANNEL, CHANNEL_SECRET, Fault, Hook};
 
-const CHAT: &str = "main/79990001122@s.whatsapp.net";
+const CHAT: &str = "main:79990001122@s.whatsapp.net";
 
 fn bench() -> Bench {
     let mut bench = Bench::outside(json!({}));
@@ -72,7 +72,7 @@ fn hook(bench: &Bench, hook: &Hook) -> Answer {
 fn a_message_of_a_client_stands_in_the_chat_once() {
     let bench = bench();
     assert!(bench.crm.world().connected);
-    let change = first("main/A1", came("Сколько стоит?"));
+    let change = first("main:A1", came("Сколько стоит?"));
     bench.crm.faults().next("/v2/origin/custom", Fault::Lost);
     assert_eq!(bench.fails(&change).word(), "retryable");
     let receipt = bench.one(&repeated(&change));
@@ -84,7 +84,7 @@ fn a_message_of_a_client_stands_in_the_chat_once() {
     assert_eq!(messages(&bench).len(), 1);
     let sent = bench.crm.faults().log().into_iter().find(|one| one.body["event_type"] == "new_message").unwrap().body;
     let payload = &sent["payload"];
-    assert_eq!((&payload["msgid"], &payload["conversation_id"]), (&json!("main/A1"), &json!(CHAT)));
+    assert_eq!((&payload["msgid"], &payload["conversation_id"]), (&json!("main:A1"), &json!(CHAT)));
     assert_eq!(payload["sender"], json!({"id": CHAT, "name": "Ivan", "profile": {"phone": "+79990001122"}}));
     assert_eq!((&payload["source"]["external_id"], &payload["silent"]), (&json!("wa-phone-1"), &json!(false)));
     assert!(payload.get("receiver").is_none(), "that makes it incoming");
@@ -93,14 +93,14 @@ fn a_message_of_a_client_stands_in_the_chat_once() {
 #[test]
 fn what_was_written_on_the_telephone_is_the_bots() {
     let bench = bench();
-    bench.one(&first("main/B1", went("Завтра", MessageStatus::Sent)));
+    bench.one(&first("main:B1", went("Завтра", MessageStatus::Sent)));
     let historic = Message { origin: Some(Origin::Historic), ..came("давно") };
-    bench.one(&first("main/B2", historic));
+    bench.one(&first("main:B2", historic));
     let all = messages(&bench);
     assert_eq!((&all[0]["sender"]["ref_id"], &all[1]["silent"]), (&json!(BOT), &json!(true)));
     let agent = Agent { user: Some(ANNA.to_string()), ..Agent::default() };
     let by_anna = Correspondent { agent: Some(agent), ..Correspondent::default() };
-    bench.one(&first("main/B3", Message { sender: Some(by_anna), ..went("от Анны", MessageStatus::Sent) }));
+    bench.one(&first("main:B3", Message { sender: Some(by_anna), ..went("от Анны", MessageStatus::Sent) }));
     let user = bench.crm.world().users[0]["amojo_id"].clone();
     assert_eq!(messages(&bench)[2]["sender"]["ref_id"], user);
 }
@@ -108,7 +108,7 @@ fn what_was_written_on_the_telephone_is_the_bots() {
 #[test]
 fn an_answer_of_amocrm_goes_out_and_does_not_come_back() {
     let bench = bench();
-    bench.one(&first("main/A1", came("Сколько стоит?")));
+    bench.one(&first("main:A1", came("Сколько стоит?")));
     let told = bench.crm.world().write(CHAT, "1000 рублей");
     let answer = hook(&bench, &told);
     assert_eq!((answer.response().unwrap().status, answer.commands.len()), (200, 1));
@@ -118,7 +118,7 @@ fn an_answer_of_amocrm_goes_out_and_does_not_come_back() {
     assert_eq!(arguments, json!({"session": "main", "to": "79990001122@s.whatsapp.net", "text": "1000 рублей"}));
     assert_eq!(hook(&bench, &told).commands[0].id, command.id, "the same message is the same command");
     // The source reports what it has sent; amoCRM hears how far it has come, and not the message.
-    let change = first("main/C1", went("1000 рублей", MessageStatus::Sent));
+    let change = first("main:C1", went("1000 рублей", MessageStatus::Sent));
     let receipt = bench.one(&change);
     let delivered = next(change, &receipt, went("1000 рублей", MessageStatus::Delivered));
     let receipt = bench.one(&delivered);
@@ -131,14 +131,89 @@ fn an_answer_of_amocrm_goes_out_and_does_not_come_back() {
     assert_eq!(codes, [1, 2], "never back");
 }
 
+/// What was sent by a command is the message that asked for it, whatever it says and whenever it went out.
+#[test]
+fn an_answer_is_known_by_its_command() {
+    let bench = bench();
+    bench.one(&first("main:A1", came("?")));
+    let told = bench.crm.world().write(CHAT, "да");
+    let other = bench.crm.world().write(CHAT, "да");
+    let sent = |hooked: &Hook, status| {
+        let id = hook(&bench, hooked).commands[0].id.clone();
+        // As the hub keys it: whose command it is stands before it.
+        let attributes = vec![("command".to_owned(), format!("crm:{id}"))];
+        let late = Some(now() + 3_600_000);
+        Message { attributes, sent_at: late, ..went("да.", status) }
+    };
+    let ids = |bench: &Bench| -> Vec<String> {
+        let all = messages(bench).into_iter();
+        all.map(|one| one["message"]["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let all = ids(&bench);
+    let second = bench.one(&first("main:C2", sent(&other, MessageStatus::Read)));
+    let first_one = bench.one(&first("main:C1", sent(&told, MessageStatus::Delivered)));
+    assert_eq!((first_one.external_id, second.external_id), (Some(all[1].clone()), Some(all[2].clone())));
+    assert_eq!(ids(&bench), all, "nothing is added");
+    let world = bench.crm.world();
+    assert_eq!(world.chats[CHAT].statuses, [(all[2].clone(), 2), (all[1].clone(), 1)]);
+    drop(world);
+    // One of an account that is not this one's is a message like any other.
+    let elsewhere = vec![("command".to_owned(), "other:chat/message-1".to_owned())];
+    bench.one(&first("main:C3", Message { attributes: elsewhere, ..went("нет", MessageStatus::Sent) }));
+    assert_eq!(messages(&bench).len(), 4);
+}
+
+/// The server tells of a message before the hub knows by which command it was sent.
+#[test]
+fn an_answer_that_was_taken_for_another_is_put_right() {
+    let bench = bench();
+    bench.one(&first("main:A1", came("?")));
+    let hooks = [0; 2].map(|_| bench.crm.world().write(CHAT, "да"));
+    let ids: Vec<String> =
+        messages(&bench)[1..].iter().map(|one| one["message"]["id"].as_str().unwrap().to_owned()).collect();
+    for (n, told) in hooks.iter().enumerate() {
+        let change = first(&format!("main:C{n}"), went("да", MessageStatus::Sent));
+        let receipt = bench.one(&change);
+        let command = hook(&bench, told).commands[0].id.clone();
+        let attributes = vec![("command".to_owned(), format!("crm:{command}"))];
+        let known = Message { attributes, ..went("да", MessageStatus::Read) };
+        let receipt = bench.one(&next(change, &receipt, known));
+        assert_eq!(receipt.external_id.as_ref(), Some(&ids[n]));
+    }
+    let world = bench.crm.world();
+    let read: Vec<&String> =
+        world.chats[CHAT].statuses.iter().filter(|(_, told)| *told == 2).map(|(id, _)| id).collect();
+    assert_eq!(read, [&ids[0], &ids[1]], "each is said to be read");
+}
+
+/// Of two accounts each answers its own conversations.
+#[test]
+fn the_conversation_says_by_which_account_it_is_answered() {
+    let mut bench = bench();
+    let mut settings = channel(&bench, CHANNEL_SECRET);
+    settings["chat"]["sources"] = json!({"main": "wa-phone-1", "branch": "wa-phone-2"});
+    bench.again(settings);
+    for (session, source) in [("branch", "wa-phone-2"), ("main", "wa-phone-1")] {
+        let conversation = format!("{session}:79990001122@s.whatsapp.net");
+        let message = Message { conversation: Some(conversation.clone()), ..came("?") };
+        bench.one(&first(&format!("{session}:A1"), message));
+        let payload = bench.crm.faults().latest("/v2/origin/custom")["payload"].clone();
+        assert_eq!(payload["source"]["external_id"], source);
+        let told = bench.crm.world().write(&conversation, "да");
+        let arguments: Value = serde_json::from_str(&hook(&bench, &told).commands[0].arguments).unwrap();
+        let to = "79990001122@s.whatsapp.net";
+        assert_eq!((&arguments["session"], &arguments["to"]), (&json!(session), &json!(to)));
+    }
+}
+
 #[test]
 fn two_answers_with_the_same_words_are_two() {
     let bench = bench();
-    bench.one(&first("main/A1", came("?")));
+    bench.one(&first("main:A1", came("?")));
     bench.crm.world().write(CHAT, "да");
     bench.crm.world().write(CHAT, "да");
     let changes =
-        [first("main/C1", went("да", MessageStatus::Sent)), first("main/C2", went("да", MessageStatus::Sent))];
+        [first("main:C1", went("да", MessageStatus::Sent)), first("main:C2", went("да", MessageStatus::Sent))];
     let outcomes = bench.deliver(&changes);
     let [Outcome::Done(one), Outcome::Done(two)] = outcomes.as_slice() else { panic!("{outcomes:?}") };
     assert_ne!(one.external_id, two.external_id);
@@ -150,7 +225,7 @@ fn a_message_that_could_not_be_delivered_says_why() {
     let bench = bench();
     bench.crm.world().write(CHAT, "привет");
     let failed = Message { error: Some("not on WhatsApp".into()), ..went("привет", MessageStatus::Failed) };
-    bench.one(&first("main/C1", failed));
+    bench.one(&first("main:C1", failed));
     let told = bench.crm.faults().latest("delivery_status");
     assert_eq!((&told["delivery_status"], &told["status_code"]), (&json!(-1), &json!(-1)), "both names of the field");
     assert_eq!((&told["error_code"], &told["error"]), (&json!(905), &json!("not on WhatsApp")));
@@ -159,7 +234,7 @@ fn a_message_that_could_not_be_delivered_says_why() {
 #[test]
 fn edits_and_what_was_taken_back_are_edits() {
     let bench = bench();
-    let change = first("main/A1", came("пять"));
+    let change = first("main:A1", came("пять"));
     let receipt = bench.one(&change);
     let edited = Message { edited_at: Some(now()), ..came("шесть") };
     let change = next(change, &receipt, edited);
@@ -211,7 +286,7 @@ fn files_places_and_cards_go_along() {
 #[test]
 fn what_has_no_place_in_a_chat_is_skipped() {
     let bench = bench();
-    bench.skipped(&first("g", Message { conversation: Some("main/1203@g.us".into()), ..came("x") }));
+    bench.skipped(&first("g", Message { conversation: Some("main:1203@g.us".into()), ..came("x") }));
     bench.skipped(&first("n", Message { conversation: None, ..came("x") }));
     bench.skipped(&first("e", Message { text: None, kind: None, ..came("x") }));
     let without = Bench::with(json!({}));
@@ -250,14 +325,14 @@ fn hooks_of_all_kinds_are_answered() {
     let file = of(json!({"message": {"conversation": {"client_id": CHAT}, "message": {"id": "m2", "type": "picture",
         "text": "Заказ", "media": "https://amojo.amocrm.ru/attachments/image.jpg", "file_name": "image.jpg",
         "markup": {"mode": "inline", "buttons": [[{"text": "Принять"}, {"text": "Сайт", "url": "https://x.test"}]]},
-        "reply_to": {"message": {"msgid": "main/A1"}}}}}));
+        "reply_to": {"message": {"msgid": "main:A1"}}}}}));
     let arguments: Value = serde_json::from_str(&file.commands[0].arguments).unwrap();
     assert_eq!(
         arguments["media"],
         json!({"url": "https://amojo.amocrm.ru/attachments/image.jpg", "kind": "image", "media-type": "image/jpeg",
             "file-name": "image.jpg", "caption": "Заказ\n— Принять\n— Сайт: https://x.test"})
     );
-    assert_eq!(arguments["quotes"], "main/A1");
+    assert_eq!(arguments["quotes"], "main:A1");
     let nobody = of(json!({"message": {"conversation": {}, "message": {"id": "m3", "type": "text", "text": "?"}}}));
     assert_eq!((nobody.response().unwrap().status, nobody.commands.len()), (200, 0), "said, and not posted again");
 }
@@ -268,7 +343,7 @@ fn a_channel_that_is_not_connected_is_said() {
     let (wrong, right) = (channel(&bench, "wrong"), channel(&bench, CHANNEL_SECRET));
     bench.again(wrong);
     bench.crm.faults().forget();
-    let changes = [first("main/A1", came("раз")), first("call", finished(KNOWN)), first("main/A2", came("два"))];
+    let changes = [first("main:A1", came("раз")), first("call", finished(KNOWN)), first("main:A2", came("два"))];
     let outcomes = bench.deliver(&changes);
     for outcome in [&outcomes[0], &outcomes[2]] {
         let Outcome::Failed(Failure::Rejected(rejected)) = outcome else { panic!("{outcome:?}") };
@@ -289,8 +364,8 @@ fn a_channel_that_could_not_be_asked_for_is_connected_when_it_is_needed() {
     bench.again(channel(&bench, CHANNEL_SECRET));
     assert!(!bench.crm.world().connected);
     bench.crm.faults().next("/connect", Fault::Page(503));
-    assert_eq!(bench.fails(&first("main/A1", came("раз"))).word(), "retryable");
-    let outcomes = bench.deliver(&[first("main/A1", came("раз")), first("main/A2", came("два"))]);
+    assert_eq!(bench.fails(&first("main:A1", came("раз"))).word(), "retryable");
+    let outcomes = bench.deliver(&[first("main:A1", came("раз")), first("main:A2", came("два"))]);
     assert!(matches!(outcomes.as_slice(), [Outcome::Done(_), Outcome::Done(_)]), "{outcomes:?}");
     assert_eq!(bench.crm.faults().count("/connect"), 3, "once for both");
 }
@@ -307,7 +382,7 @@ fn what_the_chat_service_refuses_holds_up_no_call() {
     ] {
         let bench = bench();
         bench.crm.faults().next("/v2/origin/", fault.clone());
-        let changes = [first("main/A1", came("раз")), first("call", finished(KNOWN)), first("main/A2", came("два"))];
+        let changes = [first("main:A1", came("раз")), first("call", finished(KNOWN)), first("main:A2", came("два"))];
         let outcomes = Amocrm::deliver(&bench.host, changes.to_vec());
         let words: Vec<&str> = outcomes
             .iter()

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use crate::bench::{Bench, KNOWN, STRANGER, finished, first, missed, repeated};
+use crate::bench::{Bench, KNOWN, START, STRANGER, Slow, finished, first, missed, repeated};
 use cordboard_amocrm::Amocrm;
 use cordboard_sdk::prelude::*;
 use cordboard_sdk::serde_json::{Value, json};
-use cordboard_tests::amocrm::{CODE, Fault, LONG_LIVED};
+use cordboard_tests::amocrm::{ANNA, CODE, Fault, LONG_LIVED};
 
 fn token(bench: &Bench) -> Value {
     serde_json::from_str(&bench.host.grant().unwrap().token).unwrap()
@@ -64,6 +64,65 @@ fn learning_an_account_anew_spends_no_token() {
     let users = bench.crm.faults().count("GET /api/v4/users");
     bench.deliver(&[first("a", finished(KNOWN)), first("b", missed(STRANGER))]);
     assert_eq!(bench.crm.faults().count("GET /api/v4/users"), users, "users are not asked for with each call");
+}
+
+#[test]
+fn lists_that_cannot_be_had_are_those_that_were_known() {
+    for (settings, exchanges) in [
+        (json!({"users": {"101": "Anna@Example.com"}, "pipeline": "Sales"}), 1),
+        (json!({"users": {"101": "Anna@Example.com"}, "pipeline": "Sales", "token": LONG_LIVED}), 0),
+    ] {
+        let bench = Bench::with(settings);
+        for down in ["GET /api/v4/users", "GET /api/v4/leads/pipelines"] {
+            let_end(&bench);
+            bench.crm.faults().next(down, Fault::Page(503));
+            bench.login().unwrap();
+            let grant = bench.host.grant().unwrap();
+            let soon = grant.expires_at.unwrap() - bench.host.now();
+            assert!(soon <= 5 * 60 * 1000, "{down}: asked for again before long: {soon} ms");
+            bench.one(&first(down, finished(KNOWN)));
+            assert_eq!(bench.note(down)["created_by"], ANNA, "{down}: by e-mail");
+            bench.one(&first(&format!("lead, {down}"), missed(STRANGER)));
+            assert_eq!(bench.crm.faults().latest("unsorted/sip")[0]["pipeline_id"], 31_101, "{down}: by name");
+        }
+        bench.crm.faults().next("GET /api/v4/users", Fault::Page(503));
+        let said = Amocrm::check(&bench.host).unwrap();
+        assert!(said.iter().any(|one| one.contains("known before") && one.contains("503")), "{said:?}");
+        assert_eq!(bench.crm.world().tokens.exchanges, exchanges);
+    }
+    // What was never known cannot be kept, and a token that is refused is no such fault.
+    let bench = Bench::outside(json!({"token": LONG_LIVED}));
+    bench.crm.faults().next("GET /api/v4/users", Fault::Page(503));
+    assert_eq!(bench.login().unwrap_err().word(), "retryable");
+    bench.login().unwrap();
+    let_end(&bench);
+    bench.crm.faults().next("GET /api/v4/users", Fault::Stranger);
+    assert_eq!(bench.login().unwrap_err().word(), "unauthorized");
+}
+
+/// The old server asked for its users every minute, and for good no more once that had failed.
+#[test]
+fn no_work_asks_for_users_however_long_it_goes_on() {
+    let bench = Bench::with(json!({}));
+    let hour = 60 * 60 * 1000;
+    for n in 0..12 {
+        let slow = Slow::new(&bench.host, hour);
+        let known = Call { started_at: Some(START + n * hour), ..finished(KNOWN) };
+        let outcomes = Amocrm::deliver(&slow, vec![first(&format!("c{n}"), known)]);
+        assert!(matches!(outcomes[0], Outcome::Done(_)), "{outcomes:?}");
+        assert!(slow.took() >= hour);
+    }
+    Amocrm::find(&bench.host, Phone::raw(KNOWN)).unwrap();
+    assert_eq!(bench.crm.faults().count("GET /api/v4/users"), 0);
+    // The login that comes to its end asks once, and finds who is new.
+    let fresh = json!({"id": 504_199, "email": "vera@example.com", "rights": {"is_active": true}});
+    bench.crm.world().users.push(fresh);
+    let_end(&bench);
+    bench.login().unwrap();
+    assert_eq!(bench.crm.faults().count("GET /api/v4/users"), 1);
+    let vera = Agent { user: Some("Vera@example.com".into()), ..Agent::extension("103") };
+    bench.one(&first("vera", Call { agent: Some(vera), ..finished(KNOWN) }));
+    assert_eq!(bench.note("vera")["created_by"], 504_199);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod bench;
 mod calls;
 mod chats;
 mod endpoint;
+mod fake;
 mod faults;
 mod once;
 mod popups;

@@ -48,8 +48,6 @@ fn nobody_is_told_where_nobody_is_known() {
     let bench = Bench::with(json!({}));
     // Without users everybody would see it.
     bench.skipped(&first("a", ringing(vec![desk("999", START)])));
-    let hidden = Call { caller: Some(Party::default()), ..ringing(vec![desk("101", START)]) };
-    bench.skipped(&first("b", hidden));
     let internal = Call { direction: Some(Direction::Internal), ..ringing(vec![desk("101", START)]) };
     bench.skipped(&first("c", internal));
     let outgoing = Call { direction: Some(Direction::Outbound), ..ringing(vec![desk("101", START)]) };
@@ -58,6 +56,23 @@ fn nobody_is_told_where_nobody_is_known() {
     let bench = Bench::with(json!({"popup": false}));
     bench.skipped(&first("a", ringing(vec![desk("101", START)])));
     assert!(bench.crm.world().popups.is_empty());
+}
+
+#[test]
+fn who_withholds_the_number_is_shown_by_a_word() {
+    let bench = Bench::with(json!({"hidden": "скрыт"}));
+    for (id, caller) in [("a", None), ("b", Some(Party::default())), ("c", Some(Party::number("anonymous")))] {
+        bench.one(&first(id, Call { caller, ..ringing(vec![desk("101", START)]) }));
+        let popups = bench.crm.world().popups.split_off(0);
+        assert_eq!(popups, [json!({"type": "phone_call", "phone_number": "скрыт", "users": [ANNA]})], "{id}");
+    }
+    // An account that wants digits loses nothing by it: the call is logged when it is over.
+    let refused = r#"{"title":"Bad Request","status":400,"detail":"Invalid event"}"#;
+    bench.crm.faults().next("/api/v2/events", Fault::Says(400, refused.into()));
+    let change = first("d", Call { caller: None, ..ringing(vec![desk("101", START)]) });
+    assert!(bench.skipped(&change).contains("withholds"));
+    bench.one(&first("d", Call { caller: None, ..missed(KNOWN) }));
+    assert_eq!(bench.crm.world().seen("d"), 1);
 }
 
 #[test]

@@ -82,7 +82,7 @@ pub fn plan(host: &dyn Host, endpoint: Option<&str>) -> Result<Vec<Step>, Failur
     let api = Api::new(host, &settings, credential);
     let mut wanted = documents(&settings, &known);
     match (endpoint, &settings.webhook_secret) {
-        (Some(endpoint), Some(_)) => wanted.extend(hook::webhook(&settings, endpoint)),
+        (Some(endpoint), Some(_)) => wanted.extend(hook::webhook(&settings, &known, endpoint)),
         (None, _) => host.warn("no webhook is planned: the hub has no public address"),
         (_, None) => {
             host.warn("no webhook is planned: `webhook_secret` is not set, so nothing can be sent from the site")

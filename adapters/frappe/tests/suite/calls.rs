@@ -39,6 +39,23 @@ fn a_finished_call_is_logged_and_linked() {
 }
 
 #[test]
+fn moments_are_in_the_sites_zone_whatever_the_users_is() {
+    let site = Site::outside(json!({}));
+    site.state().users.get_mut("hub@example.test").unwrap().zone = "Asia/Tokyo".into();
+    site.set_up();
+    site.login().unwrap();
+    site.one(&change("c1", finished()));
+    assert_eq!(site.only("CRM Call Log")["start_time"], WALL);
+    assert_eq!(Frappe::check(&site).unwrap(), Vec::<String>::new());
+    site.plan("GET", "doctype=DefaultValue", Does::Answer(403, json!({"exc_type": "PermissionError"})));
+    let problems = Frappe::check(&site).unwrap();
+    assert!(
+        problems.len() == 1 && problems[0].contains("Asia/Tokyo, is taken for it: set `time_zone`"),
+        "{problems:?}"
+    );
+}
+
+#[test]
 fn a_call_grows_in_one_document_and_peoples_edits_stay() {
     let site = Site::with(json!({}));
     let first = change("c1", ringing());

@@ -183,7 +183,8 @@ fn refusals_name_the_way_out_and_no_secret() {
 /// What is learnt, for ways to log in that the site itself need not know.
 fn learnt(outside: &Outside) {
     outside.always("GET", "/api/method/frappe.auth.get_logged_user").answer_with(recorded("auth-01-token-ok").answer);
-    outside.always("GET", "/api/method/frappe.client.get_time_zone").answer_with(recorded("rpc-18-time-zone").answer);
+    let zone = json!({"message": [{"defvalue": "Asia/Kolkata"}]});
+    outside.always("GET", "/api/method/frappe.client.get_list").answer_json(200, zone);
     outside
         .always("GET", "/api/method/frappe.utils.change_log.get_versions")
         .answer_with(recorded("rpc-19-versions").answer);

@@ -319,7 +319,10 @@ fn the_recorded_meta_is_read() {
         "calls": "own", "whatsapp": "off", "doctypes": {"call": "CRM Communication Status"},
         "fields": {"call": {"call_id": "status", "status": ""}},
     })));
-    for name in ["auth-01-token-ok", "rpc-18-time-zone", "rpc-19-versions", "v2-13-meta"] {
+    answer(&outside, "auth-01-token-ok");
+    let denied = json!({"exc_type": "PermissionError"});
+    outside.expect("GET", "/api/method/frappe.client.get_list").answer_json(403, denied);
+    for name in ["rpc-18-time-zone", "rpc-19-versions", "v2-13-meta"] {
         answer(&outside, name);
     }
     outside

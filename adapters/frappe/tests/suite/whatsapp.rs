@@ -2,7 +2,7 @@
 
 use cordboard_frappe::Frappe;
 use cordboard_sdk::prelude::*;
-use cordboard_sdk::serde_json::{Value, json};
+use cordboard_sdk::serde_json::{self, Value, json};
 
 use crate::site::{START, Site, from_inbox, next, phone};
 
@@ -117,7 +117,8 @@ fn a_message_that_comes_alone_brings_its_parents() {
     let site = Site::with(json!({}));
     site.one(&from_inbox("ventas-1:3EB0AAAA0001", incoming("a")));
     assert_eq!(site.only("Hub WhatsApp Conversation")["chat_id"], JID);
-    assert_eq!(site.only("Hub WhatsApp Session")["session_id"], "ventas-1");
+    let session = site.only("Hub WhatsApp Session");
+    assert_eq!((&session["session_id"], &session["total_conversations"]), (&json!("ventas-1"), &json!(1)));
     assert!(!site.only("Hub WhatsApp Message").contains_key("contact"), "nobody makes up contacts");
     // The parents' own records find what was made for them.
     site.deliver(&everything());
@@ -343,6 +344,29 @@ fn another_apps_doctypes_by_mapping() {
 }
 
 #[test]
+fn what_another_app_wants_sent_goes_to_its_conversations_chat() {
+    let site = Site::outside(json!({"whatsapp": "existing", "webhook_secret": "whsec-lab-1"}));
+    other_app(&site, &HOOKED);
+    site.state().doctypes.get_mut("WhatsApp Message").unwrap()["fields"][0]["reqd"] = json!(0);
+    site.login().unwrap();
+    site.deliver(&everything());
+    for step in Frappe::plan(&site, Some("https://hub.example.test/v1/endpoints/acme/crm".into())).unwrap() {
+        Frappe::make(&site, step).unwrap();
+    }
+    let (session, conversation) = (site.only("WhatsApp Session"), site.only("WhatsApp Conversation"));
+    assert_ne!(session["name"], "ventas-1", "its document has a name of its own");
+    let (session, conversation) = (&session["name"], &conversation["name"]);
+    let doc = json!({"session": session, "conversation": conversation, "direction": "Outgoing", "status": "Pending",
+        "message_type": "text", "content": "hola", "timestamp": "2026-03-05 11:20:00"});
+    site.state().typed("WhatsApp Message", &doc).unwrap();
+    let hooks = site.state().hooks();
+    assert_eq!(hooks.len(), 1);
+    let told: Value = serde_json::from_slice(&hooks[0].body).unwrap();
+    let said = (&told["session"], &told["chat_id"], &told["content"]);
+    assert_eq!(said, (&json!("ventas-1"), &json!(JID), &json!("hola")), "{told}");
+}
+
+#[test]
 fn an_app_that_would_send_is_never_written_to() {
     let site = Site::outside(json!({"whatsapp": "existing"}));
     other_app(&site, &[]);
@@ -409,6 +433,16 @@ fn what_is_missing_is_said_one_by_one() {
 }
 
 #[test]
+fn what_is_hidden_from_a_user_may_be_missing() {
+    let site = Site::outside(json!({"calls": "off"}));
+    site.state().users.get_mut("hub@example.test").unwrap().roles = vec!["Sales User".into()];
+    site.login().unwrap();
+    let Err(Failure::Misconfigured(why)) = Frappe::check(&site) else { panic!("misconfigured") };
+    let hidden = "Hub WhatsApp Session: there is no such DocType on the site, or hub@example.test may not see it";
+    assert!(why.contains(hidden), "{why}");
+}
+
+#[test]
 fn a_lost_memo_changes_nothing() {
     let site = Site::with(json!({}));
     let change = from_inbox("ventas-1:3EB0F1", incoming("a"));
@@ -440,10 +474,13 @@ fn a_refused_send_stands_on_its_document_and_can_be_tried_again() {
     let of = |field: &str| site.docs("Hub WhatsApp Message")[1].get(field).cloned().unwrap_or_default();
     assert_eq!((of("status"), of("error")), (json!("Failed"), json!("La sesión debe estar conectada")));
     assert_eq!((of("message_key"), of("message_id")), (Value::Null, Value::Null), "it never was a message");
+    let total = || site.only("Hub WhatsApp Session")["total_messages_sent"].clone();
+    assert_eq!(total(), 0, "it was not sent");
     let sent = Message { attributes: command("#1"), ..outgoing("hola", MessageStatus::Sent) };
     let receipt = site.one(&from_inbox("ventas-1:3EB0D1", sent));
     assert_eq!(receipt.external_id.as_deref(), Some("doc1"));
     assert_eq!((of("status"), of("message_id")), (json!("Sent"), json!("3EB0D1")));
+    assert_eq!(total(), 1);
     assert_eq!(site.docs("Hub WhatsApp Message").len(), 2);
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Command, CommandOutcome, Failure, Job};
-use crate::model::{Item, Observation};
+use crate::model::{Instant, Item, Observation};
 
 /// Where to connect.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,11 +25,20 @@ pub struct Unfinished {
     pub item: Item,
 }
 
+/// What sessions before this one have left behind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Left {
+    /// When the source last reported anything.
+    pub heard: Instant,
+    /// The calls that had not ended.
+    pub unfinished: Vec<Unfinished>,
+}
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
-    /// What a session before this one left open: the first input, when there is any.
-    Unfinished(Vec<Unfinished>),
+    /// The first input of a session, when the source has ever reported anything.
+    Left(Left),
     /// The connection stands.
     Opened,
     /// Bytes came.

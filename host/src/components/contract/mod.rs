@@ -17,7 +17,7 @@ mod sink;
 mod webhook;
 
 pub use command::{Command, CommandOutcome, Performed};
-pub use connection::{Action, Input, Target, Unfinished};
+pub use connection::{Action, Input, Left, Target, Unfinished};
 pub use descriptor::{Abilities, Ability, Descriptor, Rate};
 pub use endpoint::{Answer, Sent, Sound, Wait};
 pub use failure::Failure;

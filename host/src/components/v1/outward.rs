@@ -174,7 +174,10 @@ impl Outward<exported::connection::Input> for contract::Input {
     fn outward(self, numbering: &Numbering) -> exported::connection::Input {
         use exported::connection::Input;
         match self {
-            contract::Input::Unfinished(open) => Input::Unfinished(open.outward(numbering)),
+            contract::Input::Left(left) => Input::Left(exported::connection::Left {
+                heard: left.heard.millis(),
+                unfinished: left.unfinished.outward(numbering),
+            }),
             contract::Input::Opened => Input::Opened,
             contract::Input::Bytes(bytes) => Input::Bytes(bytes),
             contract::Input::Timer(number) => Input::Timer(number),

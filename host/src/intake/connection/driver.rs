@@ -17,7 +17,7 @@ use super::order::Order;
 use super::state::{Board, Phase};
 use super::talk::{End, Talk};
 use crate::components::Fault;
-use crate::components::contract::{Ability, Input, Unfinished};
+use crate::components::contract::{Ability, Input, Left, Unfinished};
 use crate::delivery::{Alert, Bell, Breaker, backoff};
 use crate::intake::Entry;
 use crate::live::{Audience, Live};
@@ -134,7 +134,7 @@ impl Driver {
             () = self.stop.cancelled() => return End::Stopped,
             () = self.committer.drained(self.entry()) => {}
         }
-        let Some(first) = self.unfinished().await else { return End::Stopped };
+        let Some(first) = self.left().await else { return End::Stopped };
         let entry = self.entry();
         let opened = entry.component.component().open_session().await;
         match opened {
@@ -143,26 +143,11 @@ impl Driver {
         }
     }
 
-    /// The calls that have not ended, as the ledger knows them; absent when the connection is stopped meanwhile.
-    async fn unfinished(&self) -> Option<Option<Input>> {
-        let entry = self.entry();
+    /// What sessions before left behind, as the ledger knows it; absent when the connection is stopped meanwhile.
+    async fn left(&self) -> Option<Option<Input>> {
         loop {
-            let since = Instant::now().before(OPEN_SINCE);
-            match self.store.open_calls(&entry.tenant.name, &entry.name, since, OPEN_CALLS).await {
-                Ok(records) => {
-                    let mut room = OPEN_BYTES;
-                    let open: Vec<Unfinished> = records
-                        .into_iter()
-                        .map(|record| Unfinished { id: record.subject.id, item: record.item })
-                        .take_while(|open| {
-                            let size = size(&open.item);
-                            let fits = size <= room;
-                            room = room.saturating_sub(size);
-                            fits
-                        })
-                        .collect();
-                    return Some((!open.is_empty()).then_some(Input::Unfinished(open)));
-                }
+            match self.left_in_ledger().await {
+                Ok(left) => return Some(left.map(Input::Left)),
                 Err(why) => self.waits_for_store(&why),
             }
             tokio::select! {
@@ -170,6 +155,22 @@ impl Driver {
                 () = self.stop.cancelled() => return None,
             }
         }
+    }
+
+    async fn left_in_ledger(&self) -> Result<Option<Left>, StoreError> {
+        let entry = self.entry();
+        let Some(heard) = self.store.last_intake(&entry.tenant.name, &entry.name).await? else { return Ok(None) };
+        let since = Instant::now().before(OPEN_SINCE);
+        let records = self.store.open_calls(&entry.tenant.name, &entry.name, since, OPEN_CALLS).await?;
+        let mut room = OPEN_BYTES;
+        let open = records.into_iter().map(|record| Unfinished { id: record.subject.id, item: record.item });
+        let unfinished = open.take_while(|open| {
+            let size = size(&open.item);
+            let fits = size <= room;
+            room = room.saturating_sub(size);
+            fits
+        });
+        Ok(Some(Left { heard, unfinished: unfinished.collect() }))
     }
 
     /// It is on the way; why the last one was lost is still worth knowing.

@@ -187,6 +187,14 @@ impl Connections {
         phases
     }
 
+    /// A tenant's sources that have a connection which does not stand here. What another node holds is not known.
+    pub fn away(&self, tenant: &str) -> Vec<String> {
+        let gone = |one: &Running| !matches!(one.board.phase().0, Phase::Connected | Phase::Elsewhere);
+        let running = self.read();
+        let own = running.iter().filter(|((of, _), one)| of == tenant && gone(one));
+        own.map(|((_, source), _)| source.clone()).collect()
+    }
+
     /// Whether a source's session could take a command now; why not.
     pub fn ready(&self, tenant: &str, source: &str) -> Result<(), Failure> {
         let ready = self.with(tenant, source, Running::ready);

@@ -27,6 +27,9 @@ pub struct State {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub until: Option<Instant>,
+    /// How it was last lost: one that is there again may have been away for a moment only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost: Option<Lost>,
     /// What the component says of itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
@@ -46,6 +49,16 @@ pub struct State {
     pub dropped: u64,
     /// Observations that wait for the store.
     pub uncommitted: u64,
+}
+
+/// How a connection was lost, or did not come to be.
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct Lost {
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Instant,
+    /// Why.
+    pub why: String,
 }
 
 /// What a connection is doing.
@@ -99,14 +112,15 @@ struct Standing {
     why: Option<String>,
     since: Instant,
     until: Option<Instant>,
+    lost: Option<Lost>,
     status: Option<String>,
 }
 
 impl Board {
     /// It has just been started.
     pub fn new() -> Self {
-        let standing =
-            Standing { phase: Phase::Connecting, why: None, since: Instant::now(), until: None, status: None };
+        let since = Instant::now();
+        let standing = Standing { phase: Phase::Connecting, why: None, since, until: None, lost: None, status: None };
         Board {
             standing: Mutex::new(standing),
             traffic: Arc::default(),
@@ -127,7 +141,11 @@ impl Board {
         let stood = |phase| matches!(phase, Phase::Connected);
         let since = if stood(before) == stood(phase) { standing.since } else { Instant::now() };
         let status = standing.status.take().filter(|_| !matches!(phase, Phase::Elsewhere | Phase::Stopped));
-        *standing = Standing { phase, why, since, until, status };
+        let lost = match (phase, &why) {
+            (Phase::Waiting | Phase::Misconfigured, Some(why)) => Some(Lost { at: Instant::now(), why: why.clone() }),
+            _ => standing.lost.take(),
+        };
+        *standing = Standing { phase, why, since, until, lost, status };
         before
     }
 
@@ -161,6 +179,7 @@ impl Board {
             why: standing.why.clone(),
             since: standing.since,
             until: standing.until,
+            lost: standing.lost.clone(),
             status: standing.status.clone(),
             last_input: (last_input > 0).then(|| Instant::clamped(last_input)),
             connects: self.connects.load(Ordering::Relaxed),

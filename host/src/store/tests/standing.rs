@@ -226,20 +226,6 @@ both! {
         assert_eq!(claim(&store).await.external_id.as_deref(), Some("48x7"));
     }
 
-    async fn a_new_sink_gets_what_is_there(bench) {
-        let store = bench.open().await;
-        let silent: Arc<dyn Routes> = Arc::new(());
-        store.commit(intake(vec![ringing("a"), ringing("b"), ended("c")], &silent)).await.unwrap();
-        let elsewhere = Intake { source: "pbx2".into(), ..intake(vec![ringing("z")], &silent) };
-        store.commit(elsewhere).await.unwrap();
-        assert_eq!(store.want_all(&lane(), "pbx", Kind::Call).await.unwrap(), 3);
-        assert_eq!(store.want_all(&lane(), "pbx", Kind::Message).await.unwrap(), 0);
-        let claimed = store.claim(&lane(), 10, LEASE).await.unwrap();
-        assert_eq!(claimed.len(), 3);
-        store.finish(claimed.iter().map(|claimed| finished(claimed, done("x"))).collect()).await.unwrap();
-        assert_eq!(store.want_all(&lane(), "pbx", Kind::Call).await.unwrap(), 0, "all agree already");
-    }
-
     async fn lanes_are_counted(bench) {
         let store = bench.open().await;
         let ids = ["a", "b", "c", "d"];

@@ -119,6 +119,31 @@ fn calls_of_missed_time_are_told_once_each() {
 }
 
 #[test]
+fn a_call_whose_end_was_seen_is_not_told_anew() {
+    let outside = outside();
+    let repaired = vec![("repaired".to_owned(), "true".to_owned())];
+    let ended = Call { phase: Some(CallPhase::Ended), ..Call::default() };
+    outside.office().call("1795251610.1", ended.clone());
+    outside.office().call("1795251610.2", Call { attributes: repaired, ..ended });
+    outside.office().call("1795251610.3", Call { phase: Some(CallPhase::Answered), ..Call::default() });
+    for (from, to) in [("07:00:00", "11:00:00"), ("08:00:00", "12:00:00"), ("09:00:00", "13:00:00")] {
+        outside
+            .expect_query("cdr", STATEMENT, &[&format!("2026-11-21 {from}"), &format!("2026-11-21 {to}")])
+            .answer(&COLUMNS, &[]);
+    }
+    let rows = ["1795251610.1", "1795251610.2", "1795251610.3"].map(|id| {
+        let text = "2026-11-21 10:00:10|1|1|1001|PJSIP/trunk-1|PJSIP/1001-2|Dial|9|8|ANSWERED";
+        let mut row = row(text);
+        row.extend([Some(id), None, None, Some(id)]);
+        row
+    });
+    let slices: Vec<&[Option<&str>]> = rows.iter().map(Vec::as_slice).collect();
+    outside.expect_query("cdr", STATEMENT, &["2026-11-21 10:00:00", "2026-11-21 14:00:00"]).answer(&COLUMNS, &slices);
+    let fold = read(&outside, &job(NINE, NINE + 600_000));
+    assert_eq!(fold.ids(), ["1795251610.2", "1795251610.3"]);
+}
+
+#[test]
 fn too_many_rows_are_read_in_smaller_pieces_and_faults_are_passed_on() {
     let outside = outside();
     let many = || Failure::rejected("too-large", "more than 10000 rows");

@@ -186,7 +186,7 @@ fn an_unanswered_call_that_vanished_has_no_outcome() {
 
 #[test]
 fn a_session_takes_up_what_one_before_it_left() {
-    let mut first = Hub::ready(settings());
+    let mut first = Hub::ready(with("cdr", true.into()));
     first.talk(&caller(), &phone());
     let left = |id: &str| {
         let item: Call = serde_json::from_value(json!({
@@ -198,14 +198,17 @@ fn a_session_takes_up_what_one_before_it_left() {
         .expect("a call");
         Unfinished { id: id.to_owned(), item: item.into() }
     };
-    let mut hub = Hub::new(settings());
-    hub.input(Input::Unfinished(vec![left(CALL), left("1795246300.9")]));
+    let mut hub = Hub::new(with("cdr", true.into()));
+    let heard = hub.now;
+    hub.input(Input::Left(Left { heard: hub.now, unfinished: vec![left(CALL), left("1795246300.9")] }));
     hub.wait(60_000);
     hub.login();
     listed(&mut hub, &caller().in_state(6).at("ext-local", "1001"), "00:01:00", "Queue", "b");
     listed(&mut hub, &phone().in_state(6), "00:01:00", "AppQueue", "b");
     list_over(&mut hub);
     assert_eq!(hub.call("1795246300.9")["phase"], "ended");
+    let missed: Value = serde_json::from_str(&hub.jobs[0].parameters).expect("JSON");
+    assert_eq!((hub.jobs.len(), &missed["since"]), (1, &json!(heard)), "since then nobody listened");
     hub.wait(5_000);
     hub.hangs_up(&phone());
     hub.hangup(&phone(), 16);

@@ -48,6 +48,8 @@ pub enum News {
     Edited,
     /// It was taken back.
     Deleted,
+    /// Somebody reacted to it.
+    Reacted,
 }
 
 /// Where the time of writing stands.
@@ -66,7 +68,7 @@ impl Frame<'_> {
             return self.reaction(message, reaction);
         }
         let word = look::text(message, &["type", "messageType"]).unwrap_or_default();
-        if word == "reaction" {
+        if word == "reaction" || self.news == News::Reacted {
             let reaction = look::first(message, &["reaction"]).filter(|it| it.is_object()).unwrap_or(message);
             return self.reaction(message, reaction);
         }

@@ -145,6 +145,14 @@ fn before_it_is_sent_again_the_chat_is_looked_through() {
     outside.expect("GET", path).answer_json(200, chat(json!([])));
     assert!(matches!(perform(&outside, "message.send", soon), Ok(CommandOutcome::Unknown(_))));
 
+    // Some servers have the chat in the path.
+    let other = crate::support::outside(json!({"messages_path": "path"}));
+    other
+        .expect("GET", "/api/messages/nueva_sesion_wa/34612345678%40s.whatsapp.net?page=1&limit=100")
+        .answer_json(200, chat(json!([row("M1", true, "¡Hola!", BASE - 119_000)])));
+    perform(&other, "message.send", again.clone()).unwrap();
+    assert_eq!(other.asked().len(), 1);
+
     // The chat cannot be read: nothing is sent.
     outside.expect("GET", path).answer(502, "<html>");
     assert!(matches!(perform(&outside, "message.send", again), Err(Failure::Retryable(_))));
@@ -299,6 +307,35 @@ fn a_webhook_is_registered_once() {
     outside.expect("GET", "/api/webhooks").answer(404, "{}");
     outside.expect("POST", "/api/webhooks").fail(Error::Timeout("inbox.test".into()));
     assert!(matches!(perform(&outside, "webhook.register", json!({})), Ok(CommandOutcome::Unknown(_))));
+}
+
+#[test]
+fn a_webhook_can_be_an_organizations() {
+    let url = "https://hub.test/v1/hooks/acme/whatsapp";
+    let outside = outside(json!({
+        "auth": "api_key_and_jwt", "identifier": "demo@example.invalid", "password": "test-only", "secret": "first",
+        "webhook": {"url": url, "register": "organization", "organization": "4/x", "events": ["message.received"]},
+    }));
+    outside.expect("POST", "/api/auth/login").answer_with(answer("api.auth.login.200.json", 200, &[]));
+    outside.set_grant(Some(InboxHub::issue(&outside, None).unwrap()));
+    let bearer = format!("Bearer {}", recorded("api.auth.login.200.json")["data"]["accessToken"].as_str().unwrap());
+    let path = "/api/webhooks/organizations/4%2Fx";
+    let none = ok(json!({"webhooks": []}));
+    outside.expect("GET", path).header("authorization", &bearer).answer_json(200, none);
+    outside
+        .expect("POST", path)
+        .header("authorization", &bearer)
+        .body_json(json!({
+            "name": "Cordboard", "url": url, "events": ["message.received"], "secret": "first", "headers": {},
+            "retryConfig": {"attempts": 3, "delay": 1000}, "timeout": 30000,
+        }))
+        .answer_json(201, ok(json!({"id": 9})));
+    let first = done(perform(&outside, "webhook.register", json!({})).unwrap());
+    assert_eq!(first, json!({"webhook": 9, "state": "registered"}));
+    let there = json!({"webhooks": [{"id": 9, "url": url, "events": ["message.received"]}]});
+    outside.expect("GET", path).answer_json(200, ok(there));
+    let again = done(perform(&outside, "webhook.register", json!({})).unwrap());
+    assert_eq!(again, json!({"webhook": 9, "state": "there already"}));
 }
 
 #[test]

@@ -54,6 +54,17 @@ fn nothing_unsigned_is_looked_at() {
 }
 
 #[test]
+fn the_first_header_that_is_there_must_be_right() {
+    let body = event("message.received", text("hola")).to_string();
+    let (good, wrong) = (sign(SECRET, body.as_bytes()), sign("another", body.as_bytes()));
+    let old = post(&[("X-Signature", &good)], body.clone());
+    unauthenticated(receive(&outside(json!({})), old.clone()));
+    let both = outside(json!({"signature": {"headers": ["X-Webhook-Signature", "X-Signature"]}}));
+    receive(&both, old).expect("an old sender's header");
+    unauthenticated(receive(&both, post(&[("X-Webhook-Signature", &wrong), ("X-Signature", &good)], body)));
+}
+
+#[test]
 fn secrets_change_one_at_a_time() {
     let outside = outside(json!({"secret": ["new secret", SECRET]}));
     let body = event("message.received", text("hola")).to_string();
@@ -196,6 +207,27 @@ fn texts_stay_as_they_were_written() {
     let (_, nul) = message(&nul);
     assert_eq!(nul.text.as_deref(), Some("a\u{fffd}b"));
     assert_eq!(attribute(&nul.attributes, "inbox-hub-anomalies"), Some("nul-replaced"));
+}
+
+#[test]
+fn what_is_of_another_type_is_turned_into_a_text_or_said() {
+    let mut data = text("");
+    (data["content"], data["messageId"], data["fromMe"]) = (12345.into(), 678.into(), "false".into());
+    let seen_of = |data: &Value| seen("message.received", data.clone());
+    let number = seen_of(&data);
+    let (observation, message) = message(&number);
+    assert_eq!((observation.id.as_str(), message.text.as_deref()), ("nueva_sesion_wa:678", Some("12345")));
+    assert_eq!(
+        (message.direction, attribute(&message.attributes, "inbox-hub-anomalies")),
+        (Some(Direction::Inbound), None)
+    );
+    for none in [json!(true), json!(["hola"])] {
+        data["content"] = none;
+        let seen = seen_of(&data);
+        let (_, message) = crate::support::message(&seen);
+        assert_eq!(message.text, None);
+        assert_eq!(attribute(&message.attributes, "inbox-hub-anomalies"), Some("text-is-none"));
+    }
 }
 
 #[test]

@@ -104,6 +104,37 @@ fn no_more_than_four_in_a_quarter_of_an_hour_over_restarts() {
     InboxHub::issue(&again, without_refresh(grant)).unwrap();
 }
 
+#[test]
+fn calls_that_came_to_nothing_count_too_and_are_not_hurried() {
+    // As the hub notes it where nobody ever was logged in.
+    let noted = |moments: &[Instant]| {
+        let moments: Vec<_> = moments.iter().map(ToString::to_string).collect();
+        let attributes = vec![
+            ("failed-logins".to_owned(), moments.join(",")),
+            ("failed-login".to_owned(), "Credenciales inválidas".to_owned()),
+        ];
+        Some(Grant { token: String::new(), expires_at: Some(0), attributes })
+    };
+    let outside = both();
+    outside.set_now(BASE + 10_000);
+    let Err(Failure::Retryable(soon)) = InboxHub::issue(&outside, noted(&[BASE])) else { panic!("too soon") };
+    assert_eq!(soon.after, Some(20_000));
+    assert!(soon.why.contains("10 s ago") && soon.why.contains("Credenciales inválidas"), "{}", soon.why);
+    outside.set_now(BASE + 50_000);
+    let twice = noted(&[BASE, BASE + 30_000]);
+    assert!(matches!(InboxHub::issue(&outside, twice.clone()), Err(Failure::Retryable(_))), "twice as long");
+    assert_eq!(outside.asked().len(), 0);
+    outside.set_now(BASE + 90_000);
+    expect_login(&outside);
+    let grant = InboxHub::issue(&outside, twice).unwrap();
+    let calls = attribute(&grant.attributes, "auth-calls").unwrap();
+    assert_eq!(calls.split(',').count(), 3, "they go on counting: {calls}");
+    let many: Vec<Instant> = (0..4).map(|round| BASE + round * 30_000).collect();
+    outside.set_now(BASE + 90_000 + 8 * 30_000);
+    let limited = InboxHub::issue(&outside, noted(&many));
+    assert_eq!(limited, Err(Failure::RateLimited(Some(15 * MINUTE - 330_000))));
+}
+
 /// A grant whose refresh token is gone.
 fn without_refresh(grant: Option<Grant>) -> Option<Grant> {
     grant.map(|mut grant| {

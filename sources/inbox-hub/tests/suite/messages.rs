@@ -272,3 +272,94 @@ fn sessions_contacts_and_conversations() {
     assert_eq!(archived.archived, Some(true), "the event's name counts");
     assert_eq!(attribute(&archived.attributes, "inbox-hub-anomalies"), Some("archived-differs"));
 }
+
+#[test]
+fn events_by_the_names_of_every_version() {
+    let at = 1_760_524_300;
+    let of_m1 = |more: Value| {
+        let mut data = json!({"messageId": "M1", "chatId": ANA, "timestamp": at});
+        data.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        data
+    };
+    let status = seen("message_status", of_m1(json!({"status": "delivered"})));
+    assert_eq!(message(&status).1.delivered_at, Some(at * 1000));
+    let odd = event("message_status", of_m1(json!({"status": "hovering"})));
+    assert!(matches!(refused(&odd), Refusal::Ignored(_)));
+    let edited = seen("message.edited", of_m1(json!({"content": "corregido"})));
+    assert_eq!(message(&edited).1.text.as_deref(), Some("corregido"));
+    assert!(message(&edited).1.edited_at.is_some());
+    for name in ["message.deleted", "message.revoked"] {
+        let gone = seen(name, of_m1(json!({})));
+        assert_eq!(
+            (message(&gone).0.id.as_str(), message(&gone).1.text.clone()),
+            ("nueva_sesion_wa:M1", None),
+            "{name}"
+        );
+        assert!(message(&gone).1.deleted_at.is_some(), "{name}");
+    }
+    for reaction in [
+        json!({"messageId": "R1", "chatId": ANA, "targetMessageId": "M1", "emoji": "👍", "timestamp": at}),
+        json!({"messageId": "R1", "chatId": ANA, "reaction": {"messageId": "M1", "text": "👍"}, "timestamp": at}),
+    ] {
+        let seen = seen("message.reaction", reaction);
+        let (observation, message) = message(&seen);
+        assert_eq!(observation.id, "nueva_sesion_wa:M1", "no message of its own");
+        assert_eq!((message.reactions[0].by.as_str(), message.reactions[0].emoji.as_deref()), (ANA, Some("👍")));
+    }
+    let made = seen("contact.created", json!({"contact": {"id": ANA, "name": "Ana", "isBlocked": "true"}}));
+    assert_eq!((contact(&made).1.name.as_deref(), contact(&made).1.blocked), (Some("Ana"), Some(true)));
+    let row = json!({"conversation": {"id": {"_serialized": ANA}, "contactName": "Ana", "unreadCount": "4"}});
+    let chat = seen("conversation.updated", row);
+    assert_eq!((conversation(&chat).1.name.as_deref(), conversation(&chat).1.unread), (Some("Ana"), Some(4)));
+}
+
+#[test]
+fn receipts_of_groups_and_of_several_messages() {
+    let at = 1_760_524_300;
+    for (name, word) in [("message.read", "read-by-"), ("message.delivered", "delivered-to-")] {
+        let seen = seen(
+            name,
+            json!({"messageId": "O1", "chatId": "1-2@g.us", "participant": "34600000001:3@c.us", "timestamp": at}),
+        );
+        let (_, ours) = message(&seen);
+        let who = format!("{word}34600000001swhatsappnet");
+        assert_eq!(attribute(&ours.attributes, &who), Some("2025-10-15T10:31:40.000Z"), "{:?}", ours.attributes);
+    }
+    let seen = seen("message.read", json!({"ids": ["A", {"id": "B"}], "to": ANA, "timestamp": at}));
+    let ids: Vec<_> = seen.iter().map(|seen| seen.id.as_str()).collect();
+    assert_eq!(ids, ["nueva_sesion_wa:A", "nueva_sesion_wa:B"]);
+}
+
+#[test]
+fn numbers_mean_what_the_settings_say() {
+    let level = |settings: Value, more: Value| {
+        let mut data = json!({"messageId": "O1", "timestamp": 1_760_524_300});
+        data.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let body = event("message.ack", data).to_string();
+        message(&receive(&outside(settings), signed(body)).unwrap().observations).1.status
+    };
+    use MessageStatus::{Delivered, Read};
+    assert_eq!(level(json!({}), json!({"ack": 3})), Some(Read));
+    assert_eq!(level(json!({"ack_numbers": "baileys"}), json!({"ack": 3})), Some(Delivered));
+    assert_eq!(level(json!({}), json!({"status": 3})), Some(Delivered));
+    assert_eq!(level(json!({"status_numbers": "web"}), json!({"status": 3})), Some(Read));
+}
+
+#[test]
+fn what_is_odd_is_said() {
+    let odd = |message: &Message| attribute(&message.attributes, "inbox-hub-anomalies").map(str::to_owned);
+    let other = from_ana(json!({"content": "x", "from": "34699999999@s.whatsapp.net", "isGroup": true}));
+    assert_eq!(odd(&other).as_deref(), Some("is-group-differs, sender-differs-from-chat"));
+    let nobody = from_ana(json!({"content": "x", "chatId": "1-2@g.us"}));
+    assert_eq!((odd(&nobody).as_deref(), &nobody.sender), (Some("no-sender"), &None));
+    let long = from_ana(json!({"content": "ñ".repeat(200 << 10)}));
+    assert_eq!((odd(&long).as_deref(), long.text.unwrap().len()), (Some("text-cut"), 256 << 10));
+    let off = from_ana(json!({"type": "location", "latitude": 91, "longitude": 0}));
+    assert_eq!(odd(&off).as_deref(), Some("location-off-the-earth"));
+    let mut data = json!({"messageId": "M1", "chatId": ANA, "content": "x", "timestamp": "2025-10-15 12:30:00"});
+    data["fromMe"] = false.into();
+    let body = event("message.received", data).to_string();
+    let local = receive(&outside(json!({"zone": "Europe/Madrid"})), signed(body)).unwrap();
+    let (_, local) = message(&local.observations);
+    assert_eq!((local.sent_at, odd(local).as_deref()), (Some(BASE), Some("time-without-zone")));
+}

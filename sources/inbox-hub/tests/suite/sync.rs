@@ -323,12 +323,38 @@ fn rows_that_cannot_be_used_are_counted() {
 }
 
 #[test]
+fn a_repair_that_is_told_what_to_read_reads_that_and_is_over() {
+    let mut server = Server::new(json!({"repair": {"every": 60}}));
+    (server.chats, server.messages) = (50, 30);
+    // Last ones of chats are a minute apart, so these are five of them.
+    for since in [json!("2025-10-15T10:25:30Z"), json!(BASE - 270_000)] {
+        server.asked.lock().unwrap().clear();
+        let pages = server.run(&job("repair", json!({"session": SESSION, "since": since})), 100);
+        assert!(pages.last().unwrap().next.is_none(), "it goes on in no rounds");
+        let asked = server.asked.lock().unwrap();
+        assert_eq!(asked.iter().filter(|asked| asked.contains("chatId=")).count(), 5, "since {since}");
+    }
+    for chat in ["+34 600 000 007", "34600000007@c.us", "nueva_sesion_wa:34600000007@s.whatsapp.net"] {
+        server.asked.lock().unwrap().clear();
+        let pages = server.run(&job("repair", json!({"chat": chat})), 100);
+        assert!(pages.last().unwrap().next.is_none(), "{chat}: it goes on in no rounds");
+        let asked = server.asked.lock().unwrap();
+        let lists: Vec<_> = asked.iter().filter(|asked| !asked.starts_with("/api/sessions")).collect();
+        assert_eq!(lists, ["/api/messages/nueva_sesion_wa?chatId=34600000007%40s.whatsapp.net&page=1&limit=100"]);
+        assert_eq!(count(&pages, "messages"), (30, 0));
+    }
+}
+
+#[test]
 fn jobs_and_cursors_of_others_are_refused() {
     let outside = outside(json!({}));
     for (job, cursor) in [
         (job("dance", json!({})), None),
         (job("sync", json!({"session": "other"})), None),
         (job("sync", json!([7])), None),
+        (job("repair", json!({"since": "yesterday"})), None),
+        (job("repair", json!({"since": [1]})), None),
+        (job("repair", json!({"chat": "somebody"})), None),
         (job("sync", json!({})), Some(vec![0xff; 64])),
         (job("sync", json!({})), Some(b"null".to_vec())),
         (job("sync", json!({})), Some(vec![])),

@@ -174,7 +174,7 @@ impl connection::GuestSession for Lines {
                     command: command.id,
                     result: Ok(CommandOutcome::Done(command.arguments)),
                 })),
-                Input::Unfinished(_) | Input::Other(_) => {}
+                Input::Left(_) | Input::Other(_) => {}
             }
         }
         actions

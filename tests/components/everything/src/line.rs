@@ -137,9 +137,12 @@ impl Line {
                 vec![Action::Send(line.into_bytes())]
             }
             // Nobody hangs up while this line is away.
-            Input::Unfinished(open) => {
-                open.into_iter().filter_map(|open| sighting(&open.id, "ended", None)).map(Action::Observe).collect()
-            }
+            Input::Left(left) => left
+                .unfinished
+                .into_iter()
+                .filter_map(|open| sighting(&open.id, "ended", None))
+                .map(Action::Observe)
+                .collect(),
             Input::Other(_) => vec![],
         }
     }

@@ -17,7 +17,7 @@ pub struct Server {
     pub messages: usize,
     /// The `total` that it tells of every list.
     pub total: Option<usize>,
-    /// Every page is the first one.
+    /// Every page is the first one, with its rows in another order and another time in each.
     pub circle: bool,
     /// So many rows on a page, whatever is asked.
     pub cap: usize,
@@ -54,7 +54,12 @@ impl Server {
         };
         let (page, limit) = (if self.circle { 1 } else { number("page") }, number("limit").min(self.cap));
         assert!(number("limit") <= 100, "the server takes no more than 100");
-        let rows: Vec<_> = ((page - 1) * limit..(page * limit).min(count)).map(row).collect();
+        let mut rows: Vec<_> = ((page - 1) * limit..(page * limit).min(count)).map(row).collect();
+        if self.circle && !rows.is_empty() {
+            let turn = number("page") % rows.len();
+            rows.rotate_left(turn);
+            rows.iter_mut().for_each(|row| row["lastSeen"] = turn.into());
+        }
         let total = self.total.unwrap_or(count);
         json!({ name: rows, "pagination": {
             "total": total, "page": number("page"), "limit": limit, "pages": total.div_ceil(limit),
