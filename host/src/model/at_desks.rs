@@ -82,7 +82,7 @@ impl AtDesks {
         let rang = || matches!(item, Item::Call(call) if call.desks.iter().any(|desk| own.contains(&desk.extension)));
         match kind {
             "call.ringing" if !self.ringing.is_empty() => "call.updated",
-            "call.answered" if !self.answered.is_empty() && rang() => "call.updated",
+            "call.answered" if rang() => "call.updated",
             "call.withdrawn" => "call.updated",
             kind => kind,
         }

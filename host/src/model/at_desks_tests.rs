@@ -137,6 +137,13 @@ fn an_event_is_told_from_the_place_of_the_desk() {
     let told = |own: &str| at.told("call.answered", &item, &[own.to_owned()]);
     assert_eq!([told("1001"), told("1002"), told("1003")], ["call.answered", "call.withdrawn", "call.updated"]);
     assert_eq!(told("1099"), "call.answered", "whoever placed it");
+    let taken = Item::Call(call(Answered, &[stopped("1001", 0, 5)]));
+    let elsewhere = |own: &str| AtDesks::default().told("call.answered", &taken, &[own.to_owned()]);
+    assert_eq!(
+        [elsewhere("1001"), elsewhere("1099")],
+        ["call.updated", "call.answered"],
+        "picked up where nothing rang"
+    );
     let rings = did(&["1002"], &[], &[]);
     assert_eq!(rings.told("call.ringing", &item, &["1001".to_owned()]), "call.updated");
     let unknown = AtDesks::default();

@@ -8,6 +8,7 @@ use cordboard_tests::pbx;
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;
 
 use crate::child::memory;
@@ -36,37 +37,24 @@ pub async fn measure() -> Result<Vec<Row>> {
     tokio::time::sleep(Duration::from_secs(1)).await;
     let before = memory(pid, "VmRSS")?;
     let (held, mut late) = load::alone(move || async move {
-        let mut waiting = Vec::with_capacity(POLLS);
+        let (told, mut heard) = tokio::sync::mpsc::channel(POLLS);
+        let mut polls = JoinSet::new();
         for desk in 0..POLLS {
-            let mut stream = TcpStream::connect(address).await?;
-            stream.write_all(&poll(desk, true)).await?;
-            waiting.push(stream);
+            let stream = TcpStream::connect(address).await?;
+            polls.spawn(polled(stream, desk, told.clone()));
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
         let held = memory(pid, "VmRSS")? - before;
         let mut hooks = load::Connection::open(address).await?;
-        let mut polls = JoinSet::new();
-        let (told, mut heard) = tokio::sync::mpsc::channel(WOKEN);
-        // Those that began last: a poll ends by itself after ten seconds.
-        let woken = waiting.split_off(POLLS - WOKEN);
-        for (desk, mut stream) in (POLLS - WOKEN..).zip(woken) {
-            let told = told.clone();
-            polls.spawn(async move {
-                let answer = answered(&mut stream).await;
-                let _ = told.send((desk, answer, Instant::now())).await;
-            });
-        }
         let mut late = Vec::new();
-        for desk in POLLS - WOKEN..POLLS {
+        for desk in (0..POLLS).step_by(POLLS / WOKEN) {
             let up = Instant::now();
             ensure!(hooks.ask(&answers(desk)).await? == 200, "the webhook was not taken");
-            let (at_desk, answer, at) = heard.recv().await.context("a poll is answered")?;
-            let answer = answer?;
-            ensure!(at_desk == desk, "the poll at desk {at_desk} was answered for what happened at {desk}: {answer}");
-            ensure!(answer.contains("\"CONVERSATION\""), "the poll at desk {desk} ended by itself: {answer}");
+            let (at_desk, at) = heard.recv().await.context("a poll is answered")?;
+            let at: Instant = at?;
+            ensure!(at_desk == desk, "the poll at desk {at_desk} was answered for what happened at {desk}");
             late.push(u32::try_from((at - up).as_micros())?);
         }
-        drop(waiting);
         Ok((held, late))
     })
     .await?;
@@ -81,6 +69,20 @@ pub async fn measure() -> Result<Vec<Row>> {
         Row::below(format!("{what}: p{percent}"), "ms", percentile(&mut late, percent) / 1000.0, 300.0)
     }));
     Ok(rows)
+}
+
+/// Polls as a widget does, one time after the other, until a call is at the desk; tells when that was.
+async fn polled(mut stream: TcpStream, desk: usize, told: Sender<(usize, Result<Instant>)>) {
+    let until = async {
+        loop {
+            stream.write_all(&poll(desk, true)).await?;
+            if answered(&mut stream).await?.contains("\"CONVERSATION\"") {
+                return Ok(Instant::now());
+            }
+        }
+    };
+    let at = until.await;
+    let _ = told.send((desk, at)).await;
 }
 
 fn setup() -> Setup {

@@ -109,6 +109,9 @@ pub struct Call {
     pub was_muted: bool,
     /// Telephones that were called.
     pub legs: Vec<Leg>,
+    /// Telephones of which a session before this one told, and which no channel stands for here: what still rings or talks
+    /// by what is known, and, with its end, what has stopped meanwhile.
+    pub told: Vec<records::Desk>,
     /// Where it was moved.
     pub moves: Vec<Move>,
     /// A move that waits for its first sign.
@@ -172,6 +175,13 @@ impl Call {
     pub fn recorded(&mut self, path: String) {
         if self.recordings.len() < RECORDINGS && !path.is_empty() && !self.recordings.contains(&path) {
             self.recordings.push(path);
+        }
+    }
+
+    /// Nothing is left of the telephones that a session before this one told of.
+    pub fn told_are_over(&mut self, at: u64) {
+        for desk in &mut self.told {
+            desk.stopped_at.get_or_insert(at);
         }
     }
 

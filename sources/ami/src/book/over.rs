@@ -13,6 +13,7 @@ impl Book {
             return;
         }
         state.hold(false, at);
+        state.told_are_over(at);
         state.ended = true;
         state.ended_at = Some(at);
         for leg in &mut state.legs {
@@ -35,6 +36,7 @@ impl Book {
             state.ended = true;
             state.repaired = true;
             state.held_since = None;
+            state.told_are_over(at);
             if state.visible
                 && let Some(observation) = state.news(&self.plan, at, Trust::Inferred)
             {

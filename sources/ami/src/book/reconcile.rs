@@ -1,7 +1,7 @@
 //! After a connect: what the PBX says is under way, against what is known here.
 
 use cordboard_sdk::abilities::Unfinished;
-use cordboard_sdk::records::{self, CallPhase, Item};
+use cordboard_sdk::records::{self, CallPhase, Desk, Item};
 
 use super::call::{Call, Who};
 use super::channel::{RINGING, Side, UP};
@@ -70,8 +70,10 @@ impl Book {
             listed.application.eq_ignore_ascii_case(b"AppDial") || listed.application.eq_ignore_ascii_case(b"AppQueue");
         if called && !known {
             self.channels[index].side = Side::Callee;
-            if self.channels[index].state == RINGING {
-                self.rings_already(call, index, started);
+            match self.channels[index].state {
+                RINGING => self.rings_already(call, index, started),
+                UP => self.talks_already(call, index, at),
+                _ => {}
             }
         }
         // What happened to it meanwhile shows in how it stands.
@@ -91,15 +93,31 @@ impl Book {
         if !channel.is_party() {
             return;
         }
-        let mut desks = self.calls[call].reported.desks.iter();
-        let told = desks.find(|desk| channel.extension() == Some(&desk.extension) && desk.stopped_at.is_none());
-        let since = told.map_or(since, |desk| desk.rang_at);
         let place = channel.place.clone();
+        let since = self.told(call, index).map_or(since, |desk| desk.rang_at);
         self.add_leg(call, index, None, Side::Callee, since);
         self.rings(call, index, since);
         let state = &mut self.calls[call];
         state.first_leg.get_or_insert(place);
         state.visible = true;
+    }
+
+    /// A telephone that a session before this one told of talks.
+    fn talks_already(&mut self, call: usize, index: usize, at: u64) {
+        let Some(desk) = self.told(call, index) else { return };
+        self.add_leg(call, index, None, Side::Callee, desk.rang_at);
+        if let Some(leg) = self.calls[call].leg(index) {
+            leg.rang = Some(desk.rang_at);
+            leg.answered = desk.answered_at.or(Some(at));
+        }
+    }
+
+    /// What a session before this one told of a channel's telephone, from now on told by the channel.
+    fn told(&mut self, call: usize, index: usize) -> Option<Desk> {
+        let extension = self.channels[index].extension()?;
+        let told = &mut self.calls[call].told;
+        let place = told.iter().position(|desk| desk.extension == extension && desk.stopped_at.is_none())?;
+        Some(told.remove(place))
     }
 
     /// The list is complete: what it does not name is over, and what it names together talks.
@@ -141,6 +159,7 @@ impl Book {
             }
         }
         for call in unsure {
+            self.calls[call].told_are_over(at);
             self.seen_together(call, at);
         }
     }
@@ -264,6 +283,7 @@ impl Call {
             answered_by: record.agent.as_ref().and_then(|agent| agent.extension.clone()).filter(|_| inbound),
             caller,
             last_at: 1,
+            told: record.desks.iter().filter(|desk| desk.stopped_at.is_none()).cloned().collect(),
             reported: record,
             id,
             ..Call::default()

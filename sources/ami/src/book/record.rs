@@ -109,7 +109,8 @@ impl Call {
             }),
             _ => None,
         };
-        offered.filter_map(desk).collect()
+        let told = self.told.iter().filter(|desk| desk.stopped_at.is_some());
+        offered.filter_map(desk).chain(told.cloned()).collect()
     }
 
     /// A recording that began before anybody answered may never have been written: it is told with the answer.

@@ -224,6 +224,55 @@ fn a_session_takes_up_what_one_before_it_left() {
 }
 
 #[test]
+fn telephones_of_a_call_that_another_session_left_open_stop_too() {
+    let desk = |extension: &str, rang: u64, answered: Option<u64>| {
+        let mut desk = json!({ "extension": extension, "rang_at": crate::support::START + rang });
+        if let Some(answered) = answered {
+            desk["answered_at"] = (crate::support::START + answered).into();
+        }
+        desk
+    };
+    let left = |answered: Option<u64>| -> Unfinished {
+        let item: Call = serde_json::from_value(json!({
+            "phase": if answered.is_some() { "answered" } else { "ringing" }, "direction": "inbound",
+            "caller": { "number": { "raw": "447700900123", "variants": [] } },
+            "started_at": crate::support::START, "answered_at": answered.map(|at| crate::support::START + at),
+            "desks": [desk("1001", 100, answered), desk("1002", 200, None)],
+        }))
+        .expect("a call");
+        Unfinished { id: CALL.to_owned(), item: item.into() }
+    };
+    for answered in [Some(2_000), None] {
+        let mut hub = Hub::new(settings());
+        hub.input(Input::Unfinished(vec![left(answered)]));
+        hub.wait(60_000);
+        hub.login();
+        listed(&mut hub, &caller().in_state(6).at("ext-local", "1001"), "00:01:00", "Dial", "b");
+        listed(&mut hub, &phone().in_state(6), "00:01:00", "AppDial", "b");
+        let before = hub.now;
+        list_over(&mut hub);
+        hub.wait(5_000);
+        hub.hangs_up(&phone());
+        let hung_up = hub.now + 10;
+        hub.hangup(&phone(), 16);
+        hub.hangup(&caller(), 16);
+        let call = hub.call(CALL);
+        let times = |extension: &str| -> [Option<u64>; 3] {
+            let desks = call["desks"].as_array().expect("a list");
+            let mut of = desks.iter().filter(|desk| desk["extension"] == extension);
+            let desk = of.next().expect("a desk");
+            assert!(of.next().is_none(), "{extension} rang once: {call}");
+            ["rang_at", "answered_at", "stopped_at"].map(|name| desk[name].as_u64())
+        };
+        let at = |since: u64| Some(crate::support::START + since);
+        let picked_up = answered.map_or(Some(before), at);
+        assert_eq!(times("1001"), [at(100), picked_up, Some(hung_up)], "it talked on");
+        assert_eq!(times("1002"), [at(200), None, Some(before)], "the list has it no more");
+        assert_eq!(hub.fold.ids(), [CALL]);
+    }
+}
+
+#[test]
 fn a_call_that_was_under_way_is_taken_up_with_its_beginning_estimated() {
     let mut hub = Hub::new(settings());
     hub.login();

@@ -225,8 +225,8 @@ fn renumbered(recording: &Recording) -> Recording {
     let turn = |bytes: &[u8]| {
         let mut bytes = bytes.to_vec();
         for start in 0..bytes.len().saturating_sub(4) {
-            if bytes[start..].starts_with(b"17952") && (start == 0 || !bytes[start - 1].is_ascii_digit()) {
-                bytes[start..start + 5].copy_from_slice(b"17962");
+            if bytes[start..].starts_with(b"1795") && (start == 0 || !bytes[start - 1].is_ascii_digit()) {
+                bytes[start..start + 4].copy_from_slice(b"1796");
             }
             if bytes[start..].starts_with(b"-0000") {
                 bytes[start..start + 5].copy_from_slice(b"-9000");
@@ -253,6 +253,8 @@ fn two_recordings_on_one_line() {
         .filter(|one| one.timing.iter().filter(|entry| entry["kind"] == "open").count() == 1)
         // Whoever listens late has not heard the other call's beginning.
         .filter(|one| one.timing.iter().any(|entry| entry["kind"] == "open" && entry["t_ms"].as_f64() < Some(1000.0)))
+        // What happens at once would be heard before the other's login.
+        .filter(|one| one.expected["calls"][0]["started_ms"].as_u64().is_none_or(|at| at > 100))
         .filter(|one| !one.name.ends_with("z_protocol") && !one.name.ends_with("w_core_restart"))
         .collect();
     let mut seed = 7;
