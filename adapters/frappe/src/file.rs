@@ -92,15 +92,13 @@ impl Work<'_> {
         }
         let media_type = file.media_type.clone().or(content.media_type).unwrap_or_else(|| "audio/wav".into());
         let media_type = media_type.split(';').next().unwrap_or_default().trim().to_owned();
-        match self.api.upload(doctype, name, &title, &media_type, content.bytes) {
-            Ok(url) => Ok(url),
-            // Too large for the site, of a type that this user may not upload, or a picture that is none.
-            Err(Fault::Said(said)) if matches!(said.status, 403 | 413 | 417) || said.kind == "OSError" => {
-                Err(Attached::Not(format!("{} ({})", said.message, said.kind)))
+        self.api.upload(doctype, name, &title, &media_type, content.bytes).map_err(|fault| {
+            match Failure::from(fault.clone()) {
+                // Too large for the site, of a type that this user may not upload, a picture or a PDF that is none.
+                Failure::Rejected(rejected) => Attached::Not(rejected.why),
+                _ => fault.into(),
             }
-            Err(Fault::Silent { failure: Failure::Rejected(rejected), .. }) => Err(Attached::Not(rejected.why)),
-            Err(fault) => Err(fault.into()),
-        }
+        })
     }
 }
 

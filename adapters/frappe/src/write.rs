@@ -123,11 +123,11 @@ impl Work<'_> {
     }
 
     fn create(&mut self, target: &Target, prepared: &mut Prepared) -> Result<String, Fault> {
-        let doc = self.with_constants(prepared.kind, &prepared.doc);
+        let mut doc = self.with_constants(prepared.kind, &prepared.doc);
         let created = match self.api.create(&target.doctype, &doc) {
             Err(fault) if fault.code() == UNLINKED => {
-                let mended = self.with_links_mended(target, doc.clone(), prepared)?;
-                self.api.create(&target.doctype, &mended)
+                doc = self.with_links_mended(target, doc, prepared)?;
+                self.api.create(&target.doctype, &doc)
             }
             result => result,
         };
@@ -218,8 +218,8 @@ impl Work<'_> {
         }
         let result = match self.api.update(&target.doctype, name, &changed) {
             Err(fault) if fault.code() == UNLINKED => {
-                let mended = self.with_links_mended(target, changed.clone(), prepared)?;
-                self.api.update(&target.doctype, name, &mended)
+                changed = self.with_links_mended(target, changed, prepared)?;
+                self.api.update(&target.doctype, name, &changed)
             }
             result => result,
         };

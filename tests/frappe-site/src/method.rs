@@ -138,6 +138,7 @@ impl Site {
             "attached_to_doctype": part("doctype"), "attached_to_name": part("docname")});
         let doctype = part("doctype").unwrap_or_default();
         self.may(who, "write", &doctype)?;
+        parsed(name, content(body))?;
         let name = self.insert("Administrator", "File", &file)?;
         self.shown("File", &name)
     }
@@ -151,4 +152,33 @@ impl Site {
             None => json!({"mobile_no": number.trim_start_matches('+')}),
         }
     }
+}
+
+/// The bytes of the file in a form, and what comes after it.
+fn content(body: &[u8]) -> &[u8] {
+    let after = |from: usize, part: &[u8]| {
+        let rest = body.get(from..)?;
+        rest.windows(part.len()).position(|bytes| bytes == part).map(|at| from + at + part.len())
+    };
+    let start = after(0, b"filename=").and_then(|at| after(at, b"\r\n\r\n"));
+    start.map_or(&[], |start| &body[start..])
+}
+
+/// Pictures and PDFs are looked into: one that is none is an error of the server's.
+fn parsed(name: &str, bytes: &[u8]) -> Answer<()> {
+    let is = |magic: &[u8]| bytes.starts_with(magic);
+    let (good, kind, words) = match name.rsplit('.').next().unwrap_or_default() {
+        "jpg" | "jpeg" | "png" | "gif" | "webp" => (
+            is(b"\xff\xd8\xff") || is(b"\x89PNG") || is(b"GIF8") || is(b"RIFF"),
+            "UnidentifiedImageError",
+            "cannot identify image file",
+        ),
+        "pdf" => (
+            is(b"%PDF") && bytes.windows(5).any(|bytes| bytes == b"%%EOF"),
+            "PdfStreamError",
+            "Stream has ended unexpectedly",
+        ),
+        _ => (true, "", ""),
+    };
+    if good { Ok(()) } else { Err(Refusal::new(500, kind, words)) }
 }

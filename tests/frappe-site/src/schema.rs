@@ -25,6 +25,11 @@ impl Site {
 
     /// Puts a DocType there, as an app that is installed does.
     pub fn doctype(&mut self, name: &str, meta: Value) {
+        let row = json!({"name": name, "module": meta["module"], "custom": meta["custom"]});
+        let known = self.docs.entry("DocType".into()).or_default();
+        if !known.iter().any(|row| row["name"] == name) {
+            known.extend(row.as_object().cloned());
+        }
         self.doctypes.insert(name.to_owned(), meta);
         self.docs.entry(name.to_owned()).or_default();
     }

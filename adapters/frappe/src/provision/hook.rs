@@ -45,12 +45,13 @@ pub fn webhook(settings: &Settings, known: &Known, endpoint: &str) -> Option<Wan
     let waiting = status::words(settings, Kind::Message, "queued").first().cloned().unwrap_or_default();
     let mut ids = vec![field("message_key"), field("message_id")];
     ids.dedup();
-    let sent = ids.iter().map(|id| format!(" and not doc.get('{id}')")).collect::<String>();
+    let unsent: Vec<String> = ids.iter().map(|id| format!("not doc.get('{id}')")).collect();
     let condition = format!(
-        "doc.{} == 'Outgoing' and doc.{} == '{}'{sent}",
+        "doc.{} == 'Outgoing' and doc.{} == '{}' and {}",
         field("direction"),
         field("status"),
         waiting.replace(['\\', '\''], ""),
+        unsent.join(" and "),
     );
     let body = json!({
         "name": name, "webhook_doctype": doctype, "webhook_docevent": "after_insert", "condition": condition,

@@ -56,6 +56,15 @@ fn moments_are_in_the_sites_zone_whatever_the_users_is() {
 }
 
 #[test]
+fn a_user_that_the_site_lacks_is_left_out_and_that_is_said_once() {
+    let site = Site::with(json!({}));
+    let agent = Agent { user: Some("gone@example.test".into()), ..Agent::extension("101") };
+    let receipt = site.one(&change("c1", Call { agent: Some(agent), ..finished() }));
+    assert!(!site.only("CRM Call Log").contains_key("receiver"));
+    assert_eq!(receipt.shortened, ["receiver: there is no User \"gone@example.test\"; it was left out"]);
+}
+
+#[test]
 fn a_call_grows_in_one_document_and_peoples_edits_stay() {
     let site = Site::with(json!({}));
     let first = change("c1", ringing());

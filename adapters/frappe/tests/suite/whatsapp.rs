@@ -252,7 +252,7 @@ fn a_lid_stands_in_no_field_of_numbers() {
 fn the_kinds_of_messages_say_what_they_hold() {
     let site = Site::with(json!({"media": "file", "media_url": "https://files.example.test"}));
     let url = "https://files.example.test/1";
-    site.state().files.insert(url.into(), vec![1, 2, 3]);
+    site.state().files.insert(url.into(), b"\xff\xd8\xff\xe0".to_vec());
     let media = vec![Media {
         id: "m1".into(),
         url: Some(url.into()),
@@ -272,6 +272,20 @@ fn the_kinds_of_messages_say_what_they_hold() {
     assert_eq!(docs[0]["attachment"], site.only("File")["file_url"]);
     assert!(docs[1]["details"].as_str().unwrap().contains("40.4, -3.7 Madrid"));
     assert_eq!(docs[1]["reactions"], "👍 ana");
+}
+
+#[test]
+fn a_picture_that_is_none_is_left_out_and_the_message_stays() {
+    let site = Site::with(json!({"media": "file", "media_url": "https://files.example.test"}));
+    for (id, media_type) in [("1", "image/jpeg"), ("2", "application/pdf")] {
+        let url = format!("https://files.example.test/{id}");
+        site.state().files.insert(url.clone(), vec![1, 2, 3]);
+        let media = Media { id: "m".into(), url: Some(url), media_type: Some(media_type.into()), ..Media::default() };
+        let message = Message { media: vec![media], ..incoming("look") };
+        let receipt = site.one(&from_inbox(&format!("ventas-1:3EB0F{id}"), message));
+        assert!(receipt.shortened.iter().any(|note| note.starts_with("file: not attached")), "{receipt:?}");
+    }
+    assert_eq!((site.docs("Hub WhatsApp Message").len(), site.docs("File").len()), (2, 0));
 }
 
 /// The DocTypes of the app that keeps an Inbox Hub, as far as they are known.
