@@ -23,6 +23,7 @@ impl Work<'_> {
         mut doc: Row,
         prepared: &mut Prepared,
     ) -> Result<Row, Fault> {
+        let given = doc.clone();
         for slot in target.slots.iter().filter(|slot| slot.kind == "Link") {
             let Some(name) = doc.get(&slot.name).and_then(Value::as_str).map(str::to_owned) else { continue };
             if self.is_there(&slot.options, &name)? {
@@ -55,6 +56,10 @@ impl Work<'_> {
                     doc.remove(&slot.name);
                 }
             }
+        }
+        // A person that the CRM found may be hidden from this user: nobody is left out while something else may be it.
+        if doc != given {
+            return Ok(doc);
         }
         let field = |holds: &str| target.slot(holds).map(|slot| slot.name.clone());
         if let (Some(doctype), Some(name)) = (field("reference_doctype"), field("reference_docname"))

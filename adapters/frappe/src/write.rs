@@ -20,6 +20,9 @@ const AT_ONCE: usize = 200;
 /// Messages waiting to be sent that are looked at to find the one which was sent.
 const WAITING: usize = 200;
 
+/// How often links that lead nowhere are mended: users and parents first, then the person of a call.
+const MENDED: usize = 2;
+
 /// Milliseconds that the site's clock may be ahead of the source's.
 const SKEW: u64 = 60_000;
 
@@ -124,13 +127,13 @@ impl Work<'_> {
 
     fn create(&mut self, target: &Target, prepared: &mut Prepared) -> Result<String, Fault> {
         let mut doc = self.with_constants(prepared.kind, &prepared.doc);
-        let created = match self.api.create(&target.doctype, &doc) {
-            Err(fault) if fault.code() == UNLINKED => {
+        let mut created = self.api.create(&target.doctype, &doc);
+        for _ in 0..MENDED {
+            if matches!(&created, Err(fault) if fault.code() == UNLINKED) {
                 doc = self.with_links_mended(target, doc, prepared)?;
-                self.api.create(&target.doctype, &doc)
+                created = self.api.create(&target.doctype, &doc);
             }
-            result => result,
-        };
+        }
         match created {
             Ok(stored) => {
                 self.grew(prepared);
@@ -216,14 +219,14 @@ impl Work<'_> {
                 *rows = there.into_iter().chain(new).collect();
             }
         }
-        let result = match self.api.update(&target.doctype, name, &changed) {
-            Err(fault) if fault.code() == UNLINKED => {
+        let mut updated = self.api.update(&target.doctype, name, &changed);
+        for _ in 0..MENDED {
+            if matches!(&updated, Err(fault) if fault.code() == UNLINKED) {
                 changed = self.with_links_mended(target, changed, prepared)?;
-                self.api.update(&target.doctype, name, &changed)
+                updated = self.api.update(&target.doctype, name, &changed);
             }
-            result => result,
-        };
-        let stored = result?;
+        }
+        let stored = updated?;
         changed.retain(|_, value| !value.is_array());
         compare(&changed, &stored, target, &mut prepared.notes);
         Ok(())
