@@ -244,7 +244,7 @@ fn telephones_of_a_call_that_another_session_left_open_stop_too() {
     };
     for answered in [Some(2_000), None] {
         let mut hub = Hub::new(settings());
-        hub.input(Input::Unfinished(vec![left(answered)]));
+        hub.input(Input::Left(Left { heard: hub.now, unfinished: vec![left(answered)] }));
         hub.wait(60_000);
         hub.login();
         listed(&mut hub, &caller().in_state(6).at("ext-local", "1001"), "00:01:00", "Dial", "b");
