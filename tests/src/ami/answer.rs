@@ -8,7 +8,7 @@ use super::message::message;
 use super::{Shared, User, originate, play};
 
 /// Which classes allow an action: any of these. Those that are not here need none.
-const RIGHTS: [(&str, &[&str]); 15] = [
+const RIGHTS: [(&str, &[&str]); 16] = [
     ("coreshowchannels", &["system", "reporting"]),
     ("corestatus", &["system", "reporting"]),
     ("coresettings", &["system", "reporting"]),
@@ -22,6 +22,7 @@ const RIGHTS: [(&str, &[&str]); 15] = [
     ("originate", &["originate"]),
     ("filter", &["system"]),
     ("muteaudio", &["system"]),
+    ("pjsipnotify", &["system"]),
     ("command", &["command"]),
     ("userevent", &["user"]),
 ];
@@ -103,6 +104,10 @@ pub(super) fn answer(shared: &Arc<Shared>, user: &User, action: &Action) -> Vec<
             Some(why) => error(action, why),
             None => success(&[]),
         },
+        "pjsipnotify" => match notify(shared, action, channel) {
+            Some(why) => error(action, why),
+            None => success(&[("Message", "NOTIFY sent")]),
+        },
         "originate" => match originate::originate(shared, action) {
             Err(why) => error(action, why),
             Ok(frames) => {
@@ -157,6 +162,18 @@ fn mute(shared: &Shared, action: &Action, channel: &str) -> Option<&'static str>
         "in" | "out" | "all" => None,
         _ => Some("Failed to mute/unmute stream"),
     }
+}
+
+/// Why a telephone cannot be told anything within its dialogue. What it makes of what it is told, nobody hears.
+fn notify(shared: &Shared, action: &Action, channel: &str) -> Option<&'static str> {
+    if action.get("Variable").is_none_or(str::is_empty) {
+        return Some("PJSIPNotify requires either an Option or Variable(s).You must use only one of them.");
+    }
+    if channel.is_empty() {
+        return Some("PJSIPNotify requires either an endpoint name, a SIP URI, or a channel.");
+    }
+    let is_there = channel.starts_with("PJSIP/") && shared.state().channels.has(channel);
+    (!is_there).then_some("Channel not found")
 }
 
 fn channels(shared: &Shared, action: &Action) -> Vec<u8> {

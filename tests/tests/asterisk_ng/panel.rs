@@ -207,7 +207,7 @@ async fn fault_13_the_panel_knows_the_contact_both_ways() {
     assert!(numbers.contains(&CLIENT) && numbers.contains(&CALLED), "{last}");
 }
 
-/// A telephone that holds is shown; that Asterisk cannot hold one by itself is told, and not a method that is unknown.
+/// A telephone that holds is shown, and is asked to; that one does not is told, and not a method that is unknown.
 #[tokio::test]
 async fn fault_13_the_panel_knows_of_holding() {
     let world = Plan::default().start().await;
@@ -219,16 +219,21 @@ async fn fault_13_the_panel_knows_of_holding() {
     world.reaches(&id(&call), "answered").await;
     let holds = || async { world.result("get_agent_status", json!({})).await["call_info"]["is_hold"].clone() };
     assert_eq!(holds().await, json!(false));
+    let refused = world.result("set_hold", json!({ "is_hold": true })).await;
+    assert_eq!(refused["exception_name"], "ValueError");
+    assert!(refused["message"].as_str().unwrap().contains("does not do it"), "{refused}");
     let talking = world.result("get_agent_status", json!({})).await;
     let (state, ()) = tokio::join!(world.result("get_agent_status", json!({ "current_status": talking })), async {
         tokio::time::sleep(Duration::from_millis(200)).await;
         told.before("Event: Unhold");
     });
     assert_eq!(state["call_info"]["is_hold"], json!(true), "at once: {state}");
-    let refused = world.result("set_hold", json!({ "is_hold": false })).await;
-    assert_eq!(refused["exception_name"], "ValueError");
-    assert!(refused["message"].as_str().unwrap().contains("only the telephone itself can"), "{refused}");
-    told.before("Event: HangupRequest");
+    let asked = || world.sent("PJSIPNotify", "Variable");
+    let (done, ()) = tokio::join!(world.result("set_hold", json!({ "is_hold": false })), async {
+        world.until("the telephone is asked", || async { asked().len() == 2 }).await;
+        told.before("Event: HangupRequest");
+    });
+    assert_eq!((done, asked()), (Value::Null, vec!["Event=hold".into(), "Event=talk".into()]));
     world.until("it is talked again", || async { holds().await == json!(false) }).await;
     told.end();
 }
