@@ -104,14 +104,10 @@ pub(super) fn answer(shared: &Arc<Shared>, user: &User, action: &Action) -> Vec<
             Some(why) => error(action, why),
             None => success(&[]),
         },
-        // What a telephone does when it is asked is the test's to tell.
-        "pjsipnotify" if channel.is_empty() => {
-            error(action, "PJSIPNotify requires either an endpoint name, a SIP URI, or a channel.")
-        }
-        "pjsipnotify" if !channel.starts_with("PJSIP/") || !shared.state().channels.has(channel) => {
-            error(action, "Channel not found")
-        }
-        "pjsipnotify" => success(&[("Message", "NOTIFY sent")]),
+        "pjsipnotify" => match notify(shared, action, channel) {
+            Some(why) => error(action, why),
+            None => success(&[("Message", "NOTIFY sent")]),
+        },
         "originate" => match originate::originate(shared, action) {
             Err(why) => error(action, why),
             Ok(frames) => {
@@ -166,6 +162,18 @@ fn mute(shared: &Shared, action: &Action, channel: &str) -> Option<&'static str>
         "in" | "out" | "all" => None,
         _ => Some("Failed to mute/unmute stream"),
     }
+}
+
+/// Why a telephone cannot be told anything within its dialogue. What it makes of what it is told, nobody hears.
+fn notify(shared: &Shared, action: &Action, channel: &str) -> Option<&'static str> {
+    if action.get("Variable").is_none_or(str::is_empty) {
+        return Some("PJSIPNotify requires either an Option or Variable(s).You must use only one of them.");
+    }
+    if channel.is_empty() {
+        return Some("PJSIPNotify requires either an endpoint name, a SIP URI, or a channel.");
+    }
+    let is_there = channel.starts_with("PJSIP/") && shared.state().channels.has(channel);
+    (!is_there).then_some("Channel not found")
 }
 
 fn channels(shared: &Shared, action: &Action) -> Vec<u8> {

@@ -36,7 +36,6 @@ impl Book {
             state.ended = true;
             state.repaired = true;
             state.held_since = None;
-            state.told_are_over(at);
             if state.visible
                 && let Some(observation) = state.news(&self.plan, at, Trust::Inferred)
             {
