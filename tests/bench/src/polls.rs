@@ -21,6 +21,9 @@ const POLLS: usize = 4_000;
 /// Desks at which something happens, one after the other.
 const WOKEN: usize = 200;
 
+/// A poll that knows of a call is answered in less, or something is broken.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// The secret of the widget.
 const KEY: &str = "a-secret-of-the-widget";
 
@@ -50,7 +53,9 @@ pub async fn measure() -> Result<Vec<Row>> {
         for desk in (0..POLLS).step_by(POLLS / WOKEN) {
             let up = Instant::now();
             ensure!(hooks.ask(&answers(desk)).await? == 200, "the webhook was not taken");
-            let (at_desk, at) = heard.recv().await.context("a poll is answered")?;
+            let next = tokio::time::timeout(PATIENCE, heard.recv()).await;
+            let next = next.with_context(|| format!("no poll was answered for what happened at desk {desk}"))?;
+            let (at_desk, at) = next.context("a poll is answered")?;
             let at: Instant = at?;
             ensure!(at_desk == desk, "the poll at desk {at_desk} was answered for what happened at {desk}");
             late.push(u32::try_from((at - up).as_micros())?);
@@ -76,9 +81,11 @@ async fn polled(mut stream: TcpStream, desk: usize, told: Sender<(usize, Result<
     let until = async {
         loop {
             stream.write_all(&poll(desk, true)).await?;
-            if answered(&mut stream).await?.contains("\"CONVERSATION\"") {
+            let answer = answered(&mut stream).await?;
+            if answer.contains("\"CONVERSATION\"") {
                 return Ok(Instant::now());
             }
+            ensure!(answer.contains("\"NOT_CONVERSATION\""), "a poll was refused: {answer}");
         }
     };
     let at = until.await;
