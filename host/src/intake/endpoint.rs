@@ -26,7 +26,10 @@ impl Reception {
         let answer = match answer {
             Ok(answer) => answer,
             Err(Fault::Unable { .. }) => return Err(IntakeError::Unknown),
-            Err(fault) => return Err(IntakeError::Fault(fault)),
+            Err(fault) => {
+                tracing::error!(tenant, endpoint = name, "{fault}");
+                return Err(IntakeError::Fault(fault));
+            }
         };
         self.report(&entry, received_at, answer.observations).await?;
         Ok(Answered { entry, sent: answer.sent, commands: answer.commands })

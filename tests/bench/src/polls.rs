@@ -62,7 +62,8 @@ pub async fn measure() -> Result<Vec<Row>> {
         }
         Ok((held, late))
     })
-    .await?;
+    .await
+    .with_context(|| format!("the hub says:\n{}", hub.log().lines().rev().take(3).collect::<Vec<_>>().join("\n")))?;
     let what = format!("long poll, webhook in → answer, {POLLS} wait");
     let mut rows = vec![Row::below(
         format!("memory of one of {POLLS} waiting long polls"),
