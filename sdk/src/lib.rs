@@ -60,7 +60,7 @@ pub use export::Exported;
 #[doc(hidden)]
 pub use hub::Hub;
 
-/// The memory of every component: what comes with Rust for this target takes a third longer to find a place.
+/// The memory of every component, by an allocator that is made for WebAssembly.
 #[cfg(target_family = "wasm")]
 #[global_allocator]
 static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
