@@ -14,7 +14,7 @@ pub use crate::bindings::endpoint::exports::cordboard::hub::endpoint::{Answer, S
 pub use crate::bindings::pull::exports::cordboard::hub::pull::{Page, Progress};
 pub use crate::bindings::setup::exports::cordboard::hub::setup::Step;
 pub use crate::bindings::sink::exports::cordboard::hub::sink::{Change, Joined, Outcome, Receipt};
-pub use crate::bindings::webhook::exports::cordboard::hub::webhook::{Accepted, Malformed, Refusal};
+pub use crate::bindings::webhook::exports::cordboard::hub::webhook::{Accepted, Malformed, Once, Refusal};
 
 /// Says who the component is. Every component has this.
 pub trait About {

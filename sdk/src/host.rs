@@ -65,8 +65,9 @@ pub trait Ledger {
         Ok(None)
     }
 
-    /// The tenant's people, one entry for each extension.
-    fn agents(&self) -> Vec<Agent> {
+    /// The tenant's people, one entry for each extension: all, or those of an extension or a user.
+    fn agents(&self, extension: Option<&str>, user: Option<&str>) -> Vec<Agent> {
+        let _ = (extension, user);
         vec![]
     }
 

@@ -91,8 +91,8 @@ impl Ledger for Hub {
         ledger::call_of(id)
     }
 
-    fn agents(&self) -> Vec<Agent> {
-        ledger::agents()
+    fn agents(&self, extension: Option<&str>, user: Option<&str>) -> Vec<Agent> {
+        ledger::agents(extension, user)
     }
 
     fn who(&self, number: &str, patience: u64) -> Vec<Person> {

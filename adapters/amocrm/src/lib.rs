@@ -70,7 +70,7 @@ impl Sink for Amocrm {
 impl Directory for Amocrm {
     fn find(host: &dyn Host, phone: Phone) -> Result<Vec<Match>, Failure> {
         let work = deliver::Work::begin(host)?;
-        let agents = host.ledger().agents();
+        let agents = host.ledger().agents(None, None);
         let mut found = Vec::new();
         for card in work.people(&phone)?.iter().filter(|card| !card.foreign).take(MATCHES) {
             // A call waits for this: leads are looked at for the first alone, to whose owner it is put through.

@@ -43,10 +43,9 @@ impl Work<'_> {
     /// The users whose telephones ring now, each once.
     fn ringing(&self, call: &Call) -> Vec<u64> {
         let desks = call.desks.iter().filter(|desk| desk.stopped_at.is_none() && desk.answered_at.is_none());
-        let people = self.host.ledger().agents();
         let desks = desks.map(|desk| {
-            let known = people.iter().find(|agent| agent.extension.as_ref() == Some(&desk.extension));
-            known.cloned().unwrap_or_else(|| Agent::extension(&desk.extension))
+            let known = self.host.ledger().agents(Some(&desk.extension), None).into_iter().next();
+            known.unwrap_or_else(|| Agent::extension(&desk.extension))
         });
         let mut named: Vec<Agent> = desks.collect();
         // Of an agent whom the hub knows by the extension it says who the user is.

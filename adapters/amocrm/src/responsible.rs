@@ -47,9 +47,8 @@ impl Work<'_> {
         if let Some(mut agent) = agent(call) {
             if agent.user.is_none() {
                 // Of a telephone that rang the hub says the extension alone.
-                let people = self.host.ledger().agents();
-                let known = people.into_iter().find(|one| one.extension == agent.extension && one.user.is_some());
-                agent.user = known.and_then(|one| one.user);
+                let people = agent.extension.as_deref().map(|at| self.host.ledger().agents(Some(at), None));
+                agent.user = people.into_iter().flatten().find_map(|one| one.user);
             }
             let user = self.account().user(&self.settings, &agent);
             let text = agent.extension.or(agent.name);

@@ -135,7 +135,7 @@ fn learn(host: &dyn Host, settings: &Settings, session: &Session, until: u64) ->
         let days = ends.saturating_sub(host.now()) / (24 * 60 * 60 * 1000);
         account.problems.push(format!("the long-lived token ends in {days} days: make a new one"));
     }
-    let strangers = account.strangers(&host.ledger().agents());
+    let strangers = account.strangers(&host.ledger().agents(None, None));
     account.problems.extend(strangers);
     // What there was no time for is connected when a message needs it.
     if settings.chat.is_some() && host.now() < until {

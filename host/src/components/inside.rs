@@ -41,8 +41,8 @@ pub trait Inside: Send + Sync {
     /// The call with this id at any source.
     fn call_of<'a>(&'a self, who: Asking<'a>, id: &'a str) -> BoxFuture<'a, Result<Option<KnownCall>, Failure>>;
 
-    /// The tenant's people, one for each extension.
-    fn agents(&self, who: Asking<'_>) -> Vec<Agent>;
+    /// The tenant's people, one for each extension: all, or those of an extension or a user.
+    fn agents(&self, who: Asking<'_>, extension: Option<&str>, user: Option<&str>) -> Vec<Agent>;
 
     /// Who has this number, as far as it is known in this time.
     fn who<'a>(&'a self, who: Asking<'a>, number: &'a str, patience: Duration) -> BoxFuture<'a, Vec<Person>>;

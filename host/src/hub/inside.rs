@@ -87,18 +87,22 @@ impl Inside for Tenants {
         .boxed()
     }
 
-    fn agents(&self, who: Asking<'_>) -> Vec<Agent> {
+    fn agents(&self, who: Asking<'_>, extension: Option<&str>, user: Option<&str>) -> Vec<Agent> {
         let Some(tenant) = self.tenant(who) else { return Vec::new() };
-        let of = |agent: &crate::config::Agent| {
-            let (name, user) = (agent.name.clone(), agent.users.get(who.name).cloned());
-            let one = move |extension: &String| Agent {
-                extension: Some(extension.clone()),
-                name: name.clone(),
-                user: user.clone(),
-            };
-            agent.extensions.iter().map(one).collect::<Vec<_>>()
-        };
-        tenant.agents.iter().flat_map(of).collect()
+        let mut found = Vec::new();
+        for agent in &tenant.agents {
+            let own = agent.users.get(who.name);
+            if user.is_some_and(|user| !own.is_some_and(|own| own.eq_ignore_ascii_case(user))) {
+                continue;
+            }
+            let at = agent.extensions.iter().filter(|at| extension.is_none_or(|extension| *at == extension));
+            found.extend(at.map(|at| Agent {
+                extension: Some(at.clone()),
+                name: agent.name.clone(),
+                user: own.cloned(),
+            }));
+        }
+        found
     }
 
     fn who<'a>(&'a self, who: Asking<'a>, number: &'a str, patience: Duration) -> BoxFuture<'a, Vec<Person>> {

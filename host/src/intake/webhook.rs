@@ -56,17 +56,19 @@ impl Reception {
                 (Accepted::default(), verdict, Some(IntakeError::Fault(fault)))
             }
         };
-        count(entry, verdict.word());
         if replays.is_none() && !matches!(error, Some(IntakeError::Fault(_))) {
             entry.hearing.heard(request.received_at);
         }
-        let Accepted { observations, jobs, reply } = accepted;
+        let Accepted { observations, jobs, reply, once } = accepted;
         let mut intake = entry.intake(request.received_at, observations);
+        let word = verdict.word();
         intake.verdict = verdict;
         intake.jobs = jobs;
         intake.replays = replays;
-        intake.raw = replays.is_none().then(|| raw(entry, request));
+        intake.raw = replays.is_none().then(|| raw(entry, request, once.is_some()));
+        intake.once = once;
         let committed = self.store.commit(intake).await?;
+        count(entry, if committed.repeats.is_some() { "ignored" } else { word });
         match error {
             Some(error) => Err(error),
             None => Ok(Received { reply: reply.unwrap_or_else(|| acknowledgement(&committed)), committed }),
@@ -93,7 +95,7 @@ fn refused(refusal: &Refusal) -> Verdict {
     Verdict::Refused { kind: kind.to_owned(), field, why }
 }
 
-fn raw(entry: &Entry, request: Request) -> Raw {
+fn raw(entry: &Entry, request: Request, once: bool) -> Raw {
     let path = match &request.query {
         Some(query) => format!("{}?{query}", request.path),
         None => request.path,
@@ -102,7 +104,7 @@ fn raw(entry: &Entry, request: Request) -> Raw {
         method: request.method,
         path: redact::text(&path, &entry.secrets).unwrap_or(path),
         headers: redact::headers(request.headers, &entry.secrets),
-        digest: Some(Sha256::digest(&request.body).into()),
+        digest: once.then(|| Sha256::digest(&request.body).into()),
         body: request.body.into(),
     }
 }

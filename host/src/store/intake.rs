@@ -1,6 +1,7 @@
 //! What came from outside: the raw request, its verdict, and what the commit made of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +29,8 @@ pub struct Intake {
     pub observations: Vec<Observation>,
     /// Reading to start.
     pub jobs: Vec<Job>,
+    /// Set when it takes effect once.
+    pub once: Option<Once>,
     /// The page of a job that this is.
     pub page: Option<PageDone>,
     /// The intake row that this replays: its verdict is replaced, no new row is made.
@@ -49,6 +52,7 @@ impl Intake {
             verdict: Verdict::Accepted,
             observations,
             jobs: Vec::new(),
+            once: None,
             page: None,
             replays: None,
             numbering: Arc::default(),
@@ -56,6 +60,18 @@ impl Intake {
         }
     }
 }
+
+/// How long the same body counts as the same request, by whomever it is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Once {
+    /// From when it was accepted.
+    pub within: Duration,
+    /// Reading to start when it comes again.
+    pub again: Vec<Job>,
+}
+
+/// SHA-256.
+pub type Digest = [u8; 32];
 
 /// A request as it came.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,8 +84,8 @@ pub struct Raw {
     pub headers: Vec<(String, String)>,
     /// The exact bytes.
     pub body: Vec<u8>,
-    /// SHA-256 of the body.
-    pub digest: Option<[u8; 32]>,
+    /// SHA-256 of the body, when the request takes effect once.
+    pub digest: Option<Digest>,
 }
 
 /// What became of something that came from outside.
@@ -112,6 +128,8 @@ pub struct Committed {
     pub intake: i64,
     /// The events, in the order of their numbers.
     pub events: Vec<Arc<Event>>,
+    /// It takes effect once, and its body was accepted at this moment.
+    pub repeats: Option<Instant>,
     /// Observations that changed nothing.
     pub duplicates: usize,
     /// The records that the observations belong to, in the order of the observations.

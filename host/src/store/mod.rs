@@ -39,7 +39,7 @@ pub use delivery::{
 pub use error::StoreError;
 pub use feed::{Code, EventFilter, EventPage, Events};
 pub use grant::Grant;
-pub use intake::{Committed, Intake, IntakeFilter, IntakeRow, Raw, Verdict};
+pub use intake::{Committed, Intake, IntakeFilter, IntakeRow, Once, Raw, Verdict};
 pub use lease::Lease;
 pub use people::{Communication, Communications, Named};
 pub use pull::{ClaimedJob, Job, JobRow, JobState, PageDone, Progress};

@@ -85,8 +85,14 @@ impl Ledger for Office {
         Ok(self.kept().calls.iter().find(|known| known.subject.id == id).cloned())
     }
 
-    fn agents(&self) -> Vec<Agent> {
-        self.kept().agents.clone()
+    fn agents(&self, extension: Option<&str>, user: Option<&str>) -> Vec<Agent> {
+        let of = |agent: &&Agent| {
+            let is = |own: &Option<String>, wanted: Option<&str>| {
+                wanted.is_none_or(|wanted| own.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(wanted)))
+            };
+            is(&agent.extension, extension) && is(&agent.user, user)
+        };
+        self.kept().agents.iter().filter(of).cloned().collect()
     }
 
     fn who(&self, number: &str, _patience: u64) -> Vec<Person> {

@@ -24,6 +24,8 @@ pub struct Events {
     pub jobs: Vec<Job>,
     /// What was of no interest.
     pub ignored: Vec<String>,
+    /// What to read when the same comes again, where something does not say its time.
+    pub again: Vec<Job>,
 }
 
 /// What a header may add: it is not signed, so it counts only where the body is silent.
@@ -138,6 +140,10 @@ fn one(plan: &Plan, body: &Value, hints: Hints<'_>, received: Instant, events: &
             if connected {
                 events.jobs.extend(jobs::connected(plan, &session, happened.unwrap_or(received)));
             }
+            // What says no time of its own has that of its coming, or none.
+            let timeless = observations.iter().any(|seen| seen.at.is_none_or(|at| at == received));
+            let look = timeless.then(|| jobs::again(plan, &session, received));
+            events.again.extend(look.filter(|look| !events.again.contains(look)));
             events.observations.extend(observations);
         }
         Decoded::Ignored(why) => events.ignored.push(why),

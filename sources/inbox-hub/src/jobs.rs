@@ -23,6 +23,11 @@ pub fn connected(plan: &Plan, session: &str, at: Instant) -> Vec<Job> {
     sync.into_iter().chain(repair).collect()
 }
 
+/// What is to be read when a webhook without a time comes again: how the session is, by the server itself.
+pub fn again(plan: &Plan, session: &str, at: Instant) -> Job {
+    Job { session: None, ..job(plan, "look", session, json!({ "session": session }), Some(at)) }
+}
+
 /// The one job of its kind for a session, whoever starts it.
 fn job(plan: &Plan, kind: &str, session: &str, parameters: serde_json::Value, anew: Option<Instant>) -> Job {
     let id = match plan.settings.sessions.as_slice() {

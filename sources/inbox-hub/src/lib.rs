@@ -72,13 +72,15 @@ impl Webhook for InboxHub {
             }
         })?;
         differ(host, &body, hints);
-        let Events { observations, jobs, mut ignored } = events;
+        let Events { observations, jobs, mut ignored, again } = events;
         if observations.is_empty() && jobs.is_empty() {
             ignored.dedup();
             let why = if ignored.is_empty() { "there is no event in it".to_owned() } else { ignored.join("; ") };
             return Err(Refusal::Ignored(why));
         }
-        Ok(Accepted { observations, jobs, reply: None })
+        let within = plan.settings.replay_memory * 3_600_000;
+        let once = (within > 0 && !again.is_empty()).then_some(Once { within, again });
+        Ok(Accepted { observations, jobs, reply: None, once })
     }
 }
 

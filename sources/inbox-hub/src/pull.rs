@@ -45,11 +45,15 @@ struct Parameters {
     chat: Option<String>,
 }
 
-/// What a person has told a repair to read.
+/// What is to be read, if not everything.
 #[derive(Debug, Default)]
 struct Told {
+    /// Of a repair, by a person.
     since: Option<Instant>,
+    /// Of a repair, by a person.
     chat: Option<String>,
+    /// Nothing but how the session is.
+    state: bool,
 }
 
 impl Told {
@@ -64,7 +68,7 @@ impl Told {
             let address = Address::read(own.unwrap_or(chat)).map(|address| address.jid());
             address.ok_or_else(|| bad(format!("`chat`: {} is no address on WhatsApp", shown(chat))))
         });
-        Ok(Self { since: since.transpose()?, chat: chat.transpose()? })
+        Ok(Self { since: since.transpose()?, chat: chat.transpose()?, state: false })
     }
 
     /// Whether it is read once, and not in rounds.
@@ -80,11 +84,12 @@ fn bad(why: impl Into<String>) -> Failure {
 /// Reads one page.
 pub fn next(host: &dyn Host, job: &Job, cursor: Option<Vec<u8>>) -> Result<Page, Failure> {
     let plan = Plan::of(host)?;
-    let repair = match job.kind.as_str() {
-        "sync" => false,
-        "repair" => true,
+    let (repair, look) = match job.kind.as_str() {
+        "sync" => (false, false),
+        "repair" => (true, false),
+        "look" => (false, true),
         other => {
-            let why = format!("`{other}` is no job of this source; there are `sync` and `repair`");
+            let why = format!("`{other}` is no job of this source; there are `sync`, `repair` and `look`");
             return Err(Failure::rejected("unknown-job", why));
         }
     };
@@ -98,7 +103,10 @@ pub fn next(host: &dyn Host, job: &Job, cursor: Option<Vec<u8>>) -> Result<Page,
         }
         None => plan.settings.sessions.clone(),
     };
-    let told = if repair { Told::read(&plan, &parameters, &sessions)? } else { Told::default() };
+    let told = match repair {
+        true => Told::read(&plan, &parameters, &sessions)?,
+        false => Told { state: look, ..Told::default() },
+    };
     let now = host.now();
     let mut cursor = cursor.map_or_else(|| Ok(Cursor::new(now)), |cursor| Cursor::read(&cursor))?;
     // Right after connecting it is left alone, once for each connecting.
@@ -202,10 +210,13 @@ impl Reading<'_> {
             self.count().passed_over();
             return self.page(Step { observations: vec![], wait: None, over: true }, sessions);
         }
-        // What a webhook told meanwhile is newer, whatever the clocks say.
-        let at = self.now.saturating_sub(PAUSE);
+        // What a webhook told meanwhile is newer, whatever the clocks say; but not what made somebody look.
+        let at = if self.told.state { self.now } else { self.now.saturating_sub(PAUSE) };
         let record = Session { state: Some("disconnected".to_owned()), ..Session::default() };
         let observation = Observation { at: Some(at), ..Observation::of(self.session, record) };
+        if self.told.state {
+            return self.page(Step { observations: vec![observation], wait: None, over: true }, sessions);
+        }
         let progress = self.cursor.progress();
         Ok(Page { observations: vec![observation], next: Some(self.cursor.written()?), after: Some(PAUSE), progress })
     }
@@ -234,7 +245,7 @@ impl Reading<'_> {
             }
             None => self.cursor.begin(if self.since.is_some() { Stage::Chats } else { Stage::Contacts }),
         }
-        Ok(Step { observations: vec![observation], wait, over: false })
+        Ok(Step { observations: vec![observation], wait, over: self.told.state })
     }
 
     /// Whether the session is connected: the list may be old, this answer is not.

@@ -23,6 +23,7 @@ async fn the_ledger_answers_for_the_own_tenant() {
     crate::world::reaches(&hub, "c-3", "ended").await;
     let told = asked(&hub, "calls").await;
     assert_eq!(told["agents"], json!([{ "extension": "1001", "name": null, "user": null }]), "{told}");
+    assert_eq!((&told["at"], &told["user"]), (&json!([1, 0]), &json!([])), "{told}");
     let mut open: Vec<&str> = told["under-way"]["Ok"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
     open.sort_unstable();
     assert_eq!(open, ["c-1", "c-2"]);

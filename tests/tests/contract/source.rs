@@ -26,6 +26,10 @@ async fn a_webhook_is_taken_or_refused() {
     assert_eq!(accepted.jobs[0].kind, "sync");
     let reply = accepted.reply.unwrap();
     assert_eq!((reply.status, reply.body.as_slice()), (202, b"42".as_slice()));
+    assert_eq!(accepted.once, None);
+    let once = r#"{"id": "42", "phase": "ringing", "once": 60000}"#;
+    let once = bench.used.receive(request("/hook", None, "s", once)).await.unwrap().unwrap().once.unwrap();
+    assert_eq!((once.within, once.again[0].id.as_str()), (Duration::from_secs(60), "again"));
 
     for (query, secret, body, expected) in [
         (None, "x", body, "Unauthenticated"),

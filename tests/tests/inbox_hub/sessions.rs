@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use cordboard_tests::inbox_hub::{API_KEY, PASSWORD, SESSION};
+use cordboard_tests::inbox_hub::{API_KEY, PASSWORD, SESSION, now};
+use cordboard_tests::pbx::signature;
 use serde_json::json;
 
 use crate::world::{SECRET, Wish, World};
@@ -127,6 +128,40 @@ async fn an_old_webhook_that_is_sent_again_changes_nothing() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(world.events("session.*").await, events, "the session is as it was");
     assert_eq!(world.server.faults().asked().len(), asked, "and nothing is read anew");
+}
+
+#[tokio::test]
+async fn a_webhook_without_a_time_that_was_caught_and_sent_again_changes_nothing() {
+    let world = World::start(Wish::sync(), |_| {}).await;
+    let post = async |name: &str, member: &str| {
+        // The second generation of bodies: no time anywhere.
+        let body = json!({ "event": name, "data": { "sessionId": SESSION, "reason": member } }).to_string();
+        let signed = signature(SECRET, body.as_bytes());
+        let request = world.hub.http.post(world.hub.url("/v1/hooks/acme/whatsapp")).body(body);
+        // The header's time is not signed: whoever sends it again writes what is wanted.
+        let request = request.header("x-webhook-timestamp", now().to_string()).header("x-webhook-signature", signed);
+        assert_eq!(request.send().await.unwrap().status(), 200);
+    };
+    world.server.world().connected = false;
+    post("session.disconnected", "connection_lost").await;
+    world.server.connected(true).await;
+    world.done("sync").await;
+    let events = world.events("session.*").await;
+    assert_eq!(events.last().unwrap()["session"]["state"], "connected", "{events:?}");
+    for _ in 0..3 {
+        post("session.disconnected", "connection_lost").await;
+    }
+    world.done("look").await;
+    assert_eq!(world.events("session.*").await, events, "it is what the server says that it is");
+    let kept = world.hub.get("/v1/intake?verdict=ignored").await;
+    let why = |row: &serde_json::Value| row["why"].as_str().unwrap_or_default().to_owned();
+    assert_eq!(kept["items"].as_array().unwrap().iter().filter(|row| why(row).contains("a repeat")).count(), 3);
+
+    // And if it really is so once more, the server says that, too.
+    world.server.world().connected = false;
+    post("session.disconnected", "connection_lost").await;
+    let away = async || world.events("session.*").await.last().unwrap()["session"]["state"] == "disconnected";
+    world.hub.until("the session is seen to be away", away).await;
 }
 
 #[tokio::test]

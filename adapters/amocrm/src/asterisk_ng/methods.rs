@@ -99,17 +99,13 @@ fn raised(failure: &Failure) -> Outcome {
 impl Asked<'_> {
     /// The extension of who asks.
     fn own(&self) -> Result<String, Trouble> {
-        let id = self.user.to_string();
-        self.extension_of(&id, Some(&self.email)).ok_or(Trouble::Nothing("the user is no agent"))
+        let by_email = || self.extension_of(Some(&*self.email).filter(|email| !email.is_empty())?);
+        self.extension_of(&self.user.to_string()).or_else(by_email).ok_or(Trouble::Nothing("the user is no agent"))
     }
 
-    /// The first extension of a user, by id or e-mail.
-    fn extension_of(&self, id: &str, email: Option<&str>) -> Option<String> {
-        let is = |agent: &&Agent| {
-            let user = agent.user.as_deref().unwrap_or_default();
-            user == id || email.is_some_and(|email| !email.is_empty() && user.eq_ignore_ascii_case(email))
-        };
-        self.host.ledger().agents().iter().find(is)?.extension.clone()
+    /// The first extension of a user, by what the tenant's file says that they are: the id or the e-mail.
+    fn extension_of(&self, user: &str) -> Option<String> {
+        self.host.ledger().agents(None, Some(user)).into_iter().next()?.extension
     }
 
     fn text(&self, name: &str) -> Result<&str, Trouble> {
@@ -131,7 +127,7 @@ impl Asked<'_> {
     fn originate_by_contact(&self) -> Result<Value, Trouble> {
         let own = self.own()?;
         let id = self.text("contact_uuid")?;
-        let to = self.extension_of(id, None).ok_or(Trouble::Nothing("there is no such contact"))?;
+        let to = self.extension_of(id).ok_or(Trouble::Nothing("there is no such contact"))?;
         Telephone { host: self.host, extension: &own }.call(&to, &self.click)?;
         Ok(Value::Null)
     }
@@ -192,7 +188,7 @@ impl Asked<'_> {
     /// The agents whose name or extension begins so.
     fn contacts(&self) -> Value {
         let start = self.params.get("start_with").and_then(Value::as_str).unwrap_or_default().trim().to_lowercase();
-        let agents = self.host.ledger().agents();
+        let agents = self.host.ledger().agents(None, None);
         let contacts = agents.iter().filter_map(|agent| {
             let (extension, name) = (agent.extension.as_deref()?, shown(agent));
             let begins = extension.starts_with(&start)
@@ -209,7 +205,6 @@ impl Asked<'_> {
         let own = self.own()?;
         let which = Selection { extension: Some(own.clone()), ..Selection::default() };
         let page = self.host.ledger().calls(&which, None, LOOKED_AT)?;
-        let agents = self.host.ledger().agents();
         let mut contacts: Vec<Value> = Vec::new();
         for known in &page.calls {
             let Some(number) = state::other_number(&known.call, &own) else { continue };
@@ -219,9 +214,9 @@ impl Asked<'_> {
             if number == own || contacts.iter().any(|contact| contact["phone"] == number) {
                 continue;
             }
-            let colleague = agents.iter().find(|agent| agent.extension.as_deref() == Some(number));
+            let colleague = self.host.ledger().agents(Some(number), None).into_iter().next();
             let (uuid, name) = match colleague {
-                Some(agent) => (agent.user.clone().unwrap_or_else(|| number.to_owned()), shown(agent)),
+                Some(agent) => (agent.user.clone().unwrap_or_else(|| number.to_owned()), shown(&agent)),
                 None => {
                     let person = self.host.ledger().who(number, 0).into_iter().next();
                     person.map_or((number.to_owned(), number.to_owned()), |person| (person.id, person.name))

@@ -88,8 +88,7 @@ fn failed(settings: &AsteriskNg, failure: &Failure) -> Reply {
 
 fn call(host: &dyn Host, settings: &AsteriskNg, request: &Incoming, (from, to): (&str, &str)) -> Answer {
     let said = |text: &str| callback(settings, &json!({ "status": text })).into();
-    let agents = host.ledger().agents();
-    if !agents.iter().any(|agent| agent.extension.as_deref() == Some(from)) {
+    if host.ledger().agents(Some(from), None).is_empty() {
         return said("unknown agent number.");
     }
     let Some(number) = number::dialled(settings, to) else { return said("invalid phones.") };

@@ -29,4 +29,4 @@ pub use setup::Step;
 pub use sink::{Change, Outcome};
 pub use webhook::{Accepted, Refusal};
 
-pub use crate::store::{Grant, Job, Joined, Progress, Receipt};
+pub use crate::store::{Grant, Job, Joined, Once, Progress, Receipt};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Job, Response};
+use super::{Job, Once, Response};
 use crate::model::Observation;
 
 /// A request that was taken.
@@ -14,6 +14,8 @@ pub struct Accepted {
     pub jobs: Vec<Job>,
     /// The exact answer that the sender expects.
     pub reply: Option<Response>,
+    /// Set for what takes effect once.
+    pub once: Option<Once>,
 }
 
 /// Why a request was not taken.

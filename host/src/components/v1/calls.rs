@@ -69,6 +69,7 @@ impl Question for Receive {
             observations,
             jobs: accepted.jobs.inward().map_err(Fault::from)?,
             reply: accepted.reply.inward().map_err(Fault::from)?,
+            once: accepted.once.inward().map_err(Fault::from)?,
         }))
     }
 }

@@ -125,6 +125,13 @@ enums! {
     wt::Kind => Kind { Call, Message, Contact, Conversation, Session }
 }
 
+impl Inward<contract::Once> for exported::webhook::Once {
+    fn inward(self) -> Result<contract::Once, Invalid> {
+        let again = self.again.inward().map_err(|invalid: Invalid| invalid.within("again"))?;
+        Ok(contract::Once { within: Duration::from_millis(self.within), again })
+    }
+}
+
 /// How many were new is for the hub to say.
 impl Inward<contract::Progress> for exported::pull::Progress {
     fn inward(self) -> Result<contract::Progress, Invalid> {

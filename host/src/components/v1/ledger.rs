@@ -70,9 +70,10 @@ impl ledger::Host for State {
         Ok(told(call, &context.numbering))
     }
 
-    fn agents(&mut self) -> wasmtime::Result<Vec<Agent>> {
+    fn agents(&mut self, extension: Option<String>, user: Option<String>) -> wasmtime::Result<Vec<Agent>> {
         let context = self.call.context.clone();
-        let agents = context.inside().map(|inside| inside.agents(context.asking()));
+        let (extension, user) = (extension.as_deref(), user.as_deref());
+        let agents = context.inside().map(|inside| inside.agents(context.asking(), extension, user));
         Ok(agents.unwrap_or_default().outward(&context.numbering))
     }
 

@@ -159,18 +159,20 @@ impl Plan<'_> {
     }
 }
 
-/// Merges a batch into what the ledger holds. Intakes for which `admitted` is false are passed over.
+/// Merges a batch into what the ledger holds. Intakes for which `admitted` is false are passed over; of those that are
+/// `repeats` nothing is taken.
 pub(in crate::store) fn merge<'a>(
     batch: &'a [Prepared],
     admitted: &[bool],
+    repeats: &[Option<Instant>],
     keys: &[Key<'a>],
     found: Vec<Found>,
     counter: Counter,
 ) -> Result<Plan<'a>, StoreError> {
     let mut merge = Merge { plan: Plan { counter, ..Plan::default() }, index: HashMap::new(), wants: BTreeMap::new() };
     merge.load(keys, found);
-    for (prepared, admitted) in batch.iter().zip(admitted) {
-        let committed = if *admitted { merge.intake(prepared)? } else { Committed::default() };
+    for ((prepared, admitted), repeats) in batch.iter().zip(admitted).zip(repeats) {
+        let committed = if *admitted { merge.intake(prepared, *repeats)? } else { Committed::default() };
         merge.plan.committed.push(committed);
     }
     let Merge { mut plan, wants, .. } = merge;
@@ -221,7 +223,7 @@ impl<'a> Merge<'a> {
         }
     }
 
-    fn intake(&mut self, prepared: &'a Prepared) -> Result<Committed, StoreError> {
+    fn intake(&mut self, prepared: &'a Prepared, repeats: Option<Instant>) -> Result<Committed, StoreError> {
         let intake = match (prepared.intake.replays, &prepared.intake.raw) {
             (Some(id), _) => id,
             (None, Some(_)) => {
@@ -230,8 +232,8 @@ impl<'a> Merge<'a> {
             }
             (None, None) => 0,
         };
-        let mut committed = Committed { intake, ..Committed::default() };
-        for sighting in &prepared.sightings {
+        let mut committed = Committed { intake, repeats, ..Committed::default() };
+        for sighting in prepared.sightings.iter().filter(|_| repeats.is_none()) {
             let (at, event) = self.sighting(prepared, sighting, intake)?;
             committed.records.push(self.plan.entries[at].id);
             match event {

@@ -5,8 +5,10 @@ pub(super) mod batch;
 pub(super) mod facets;
 mod postgres;
 pub(super) mod prepared;
+mod repeats;
 mod sqlite;
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,7 +21,7 @@ use super::delivery::Lane;
 use super::error::StoreError;
 use super::feed::{Code, Events};
 use super::group::Handler;
-use super::intake::{Committed, Verdict};
+use super::intake::{Committed, Digest, Raw, Verdict};
 use super::pull;
 use crate::model::Instant;
 
@@ -85,8 +87,32 @@ pub(super) fn millis(at: Instant) -> i64 {
     i64::try_from(at.millis()).unwrap_or(i64::MAX)
 }
 
+/// A raw request as it is written.
+pub(super) struct RawRow<'a> {
+    pub id: i64,
+    pub prepared: &'a Prepared,
+    pub raw: &'a Raw,
+    pub verdict: Cow<'a, Verdict>,
+    /// Of what was accepted: by it a repeat is known.
+    pub digest: Option<&'a Digest>,
+}
+
+impl<'a> RawRow<'a> {
+    fn of(committed: &Committed, prepared: &'a Prepared) -> Option<Self> {
+        let raw = prepared.intake.raw.as_ref()?;
+        let (verdict, digest) = match committed.repeats {
+            None => (Cow::Borrowed(&prepared.intake.verdict), raw.digest.as_ref()),
+            Some(at) => {
+                let why = format!("a repeat: a request with this very body was accepted at {at}");
+                (Cow::Owned(Verdict::Ignored { why }), None)
+            }
+        };
+        Some(RawRow { id: committed.intake, prepared, raw, verdict, digest })
+    }
+}
+
 /// Kind, field and why of a verdict.
-pub(super) fn verdict(verdict: &Verdict) -> (Option<&str>, Option<&str>, Option<&str>) {
+fn verdict(verdict: &Verdict) -> (Option<&str>, Option<&str>, Option<&str>) {
     match verdict {
         Verdict::Accepted => (None, None, None),
         Verdict::Ignored { why } => (None, None, Some(why)),
@@ -109,7 +135,8 @@ impl Handler for Ledger {
         let admitted = pull::admit(&mut tx, items).await?;
         let keys = batch::keys(items);
         let found = load(&mut tx, &keys).await?;
-        let mut plan = batch::merge(items, &admitted, &keys, found, counter)?;
+        let repeats = repeats::of(&mut tx, items).await?;
+        let mut plan = batch::merge(items, &admitted, &repeats, &keys, found, counter)?;
         write(&mut tx, items, &admitted, &plan, plan.counter != counter).await?;
         tx.commit().await?;
         if !self.db.is_postgres() {
@@ -197,10 +224,8 @@ async fn write(tx: &mut Tx, items: &[Prepared], admitted: &[bool], plan: &Plan<'
     let records = plan.records()?;
     let aliases: Vec<_> = plan.aliases.iter().map(|(key, at)| (key, plan.entries[plan.root(*at)].id)).collect();
     let raw: Vec<_> = (plan.committed.iter().zip(items).zip(admitted))
-        .filter(|((_, prepared), admitted)| {
-            **admitted && prepared.intake.raw.is_some() && prepared.intake.replays.is_none()
-        })
-        .map(|((committed, prepared), _)| (committed.intake, prepared))
+        .filter(|((_, prepared), admitted)| **admitted && prepared.intake.replays.is_none())
+        .filter_map(|((committed, prepared), _)| RawRow::of(committed, prepared))
         .collect();
     let mut script = Script::default();
     macro_rules! either {
@@ -249,7 +274,11 @@ async fn besides(tx: &mut Tx, prepared: &Prepared, committed: &Committed) -> Res
             return Err(StoreError::Missing("intake"));
         }
     }
-    for job in &intake.jobs {
+    let jobs = match &intake.once {
+        Some(once) if committed.repeats.is_some() => &once.again,
+        _ => &intake.jobs,
+    };
+    for job in jobs {
         pull::start(tx, &intake.tenant, &intake.source, job).await?;
     }
     if let Some(page) = &intake.page {

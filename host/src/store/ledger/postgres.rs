@@ -1,7 +1,8 @@
 //! The ledger's statements in PostgreSQL's words: a batch goes as columns, one array for each.
 
+use super::RawRow;
 use super::batch::{Counter, EventRow, Key, Plan, RecordRow, WantRow};
-use super::prepared::Prepared;
+use super::repeats::Body;
 use crate::store::db::{POSTGRES_CLOCK, Row, Script, Tx, Value};
 use crate::store::error::StoreError;
 
@@ -43,6 +44,21 @@ pub(super) async fn load(tx: &mut Tx, keys: &[Key<'_>]) -> Result<Vec<Row>> {
         from k
         join alias a on a.tenant = k.tenant and a.source = k.source and a.kind = k.kind and a.subject = k.subject
         join record w on w.id = a.record";
+    tx.fetch(sql, values).await
+}
+
+/// When requests with these bodies were accepted last.
+pub(super) async fn accepted(tx: &mut Tx, bodies: &[Body<'_>]) -> Result<Vec<Row>> {
+    let values = [
+        texts(bodies, |body| body.tenant),
+        texts(bodies, |body| body.source),
+        Value::Blobs(bodies.iter().map(|body| Some(body.digest.to_vec())).collect()),
+    ];
+    let sql = "
+        select b.n - 1, max(i.received_at)
+        from unnest($1::text[], $2::text[], $3::bytea[]) with ordinality as b (tenant, source, digest, n)
+        join intake i on i.digest = b.digest and i.tenant = b.tenant and i.source = b.source
+        group by b.n";
     tx.fetch(sql, values).await
 }
 
@@ -109,26 +125,22 @@ pub(super) fn contact_numbers(script: &mut Script, numbers: &[(&str, &str, i64)]
 }
 
 /// Writes raw requests.
-pub(super) fn intake(script: &mut Script, intakes: &[(i64, &Prepared)]) {
-    let rows: Vec<_> = intakes
-        .iter()
-        .filter_map(|(id, prepared)| prepared.intake.raw.as_ref().map(|raw| (*id, *prepared, raw)))
-        .collect();
+pub(super) fn intake(script: &mut Script, rows: &[RawRow<'_>]) {
     let values = [
-        ints(&rows, |(id, ..)| *id),
-        texts(&rows, |(_, prepared, _)| &prepared.intake.tenant),
-        texts(&rows, |(_, prepared, _)| &prepared.intake.source),
-        ints(&rows, |(_, prepared, _)| super::millis(prepared.intake.received_at)),
-        texts(&rows, |(_, prepared, _)| prepared.intake.verdict.word()),
-        opt_texts(&rows, |(_, prepared, _)| super::verdict(&prepared.intake.verdict).0),
-        opt_texts(&rows, |(_, prepared, _)| super::verdict(&prepared.intake.verdict).1),
-        opt_texts(&rows, |(_, prepared, _)| super::verdict(&prepared.intake.verdict).2),
-        texts(&rows, |(_, _, raw)| &raw.method),
-        texts(&rows, |(_, _, raw)| &raw.path),
-        Value::Jsons(rows.iter().map(|(_, prepared, _)| Some(prepared.headers.clone())).collect()),
-        Value::Blobs(rows.iter().map(|(_, _, raw)| Some(raw.body.clone())).collect()),
-        opt_texts(&rows, |(_, prepared, raw)| jsonb(&raw.body).filter(|_| !prepared.bytes_only)),
-        Value::Blobs(rows.iter().map(|(_, _, raw)| raw.digest.map(|digest| digest.to_vec())).collect()),
+        ints(rows, |row| row.id),
+        texts(rows, |row| &row.prepared.intake.tenant),
+        texts(rows, |row| &row.prepared.intake.source),
+        ints(rows, |row| super::millis(row.prepared.intake.received_at)),
+        texts(rows, |row| row.verdict.word()),
+        opt_texts(rows, |row| super::verdict(&row.verdict).0),
+        opt_texts(rows, |row| super::verdict(&row.verdict).1),
+        opt_texts(rows, |row| super::verdict(&row.verdict).2),
+        texts(rows, |row| &row.raw.method),
+        texts(rows, |row| &row.raw.path),
+        Value::Jsons(rows.iter().map(|row| Some(row.prepared.headers.clone())).collect()),
+        Value::Blobs(rows.iter().map(|row| Some(row.raw.body.clone())).collect()),
+        opt_texts(rows, |row| jsonb(&row.raw.body).filter(|_| !row.prepared.bytes_only)),
+        Value::Blobs(rows.iter().map(|row| row.digest.map(|digest| digest.to_vec())).collect()),
     ];
     let sql = "insert into intake (id, tenant, source, received_at, verdict, kind, field, why, method, path, headers,
              body, json, digest)

@@ -1,7 +1,8 @@
 //! The ledger's statements in SQLite's words: a batch goes as one JSON text of small arrays and one blob.
 
+use super::RawRow;
 use super::batch::{Counter, EventRow, Key, Plan, RecordRow};
-use super::prepared::Prepared;
+use super::repeats::Body;
 use crate::store::db::{Row, Rows, SQLITE_CLOCK, Script, Tx, args};
 use crate::store::error::StoreError;
 
@@ -30,6 +31,20 @@ pub(super) async fn load(tx: &mut Tx, keys: &[Key<'_>]) -> Result<Vec<Row>> {
             and a.kind = k.value ->> 2 and a.subject = k.value ->> 3
         cross join record w on w.id = a.record";
     tx.fetch(sql, [keys]).await
+}
+
+/// When requests with these bodies were accepted last.
+pub(super) async fn accepted(tx: &mut Tx, bodies: &[Body<'_>]) -> Result<Vec<Row>> {
+    let mut rows = Rows::new();
+    for body in bodies {
+        rows.row().text(body.tenant).text(body.source).bytes(body.digest);
+    }
+    let sql = "
+        select b.key, max(i.received_at) from jsonb_each($1) b
+        cross join intake i on i.digest = substr($2, b.value ->> 2, b.value ->> 3)
+            and i.tenant = b.value ->> 0 and i.source = b.value ->> 1
+        group by b.key";
+    tx.fetch(sql, rows.values()).await
 }
 
 /// Writes records that are new or changed.
@@ -93,18 +108,17 @@ pub(super) fn contact_numbers(script: &mut Script, numbers: &[(&str, &str, i64)]
 }
 
 /// Writes raw requests.
-pub(super) fn intake(script: &mut Script, intakes: &[(i64, &Prepared)]) {
+pub(super) fn intake(script: &mut Script, intakes: &[RawRow<'_>]) {
     let mut rows = Rows::new();
-    for (id, prepared) in intakes {
+    for RawRow { id, prepared, raw, verdict, digest } in intakes {
         let intake = &prepared.intake;
-        let Some(raw) = &intake.raw else { continue };
-        let (kind, field, why) = super::verdict(&intake.verdict);
+        let (kind, field, why) = super::verdict(verdict);
         rows.row()
             .int(*id)
             .text(&intake.tenant)
             .text(&intake.source)
             .int(super::millis(intake.received_at))
-            .text(intake.verdict.word())
+            .text(verdict.word())
             .opt_text(kind)
             .opt_text(field)
             .opt_text(why)
@@ -112,7 +126,7 @@ pub(super) fn intake(script: &mut Script, intakes: &[(i64, &Prepared)]) {
             .text(&raw.path)
             .json(&prepared.headers)
             .bytes(&raw.body)
-            .bytes(raw.digest.as_ref().map_or(&[], |digest| digest));
+            .bytes(digest.map_or(&[], |digest| digest));
     }
     let sql = "insert into intake (id, tenant, source, received_at, verdict, kind, field, why, method, path, headers,
              body, digest)

@@ -246,6 +246,56 @@ both! {
         assert_eq!((ids, rest.next), (vec![3, 2, 1], None));
     }
 
+    async fn what_takes_effect_once_is_known_when_it_comes_again(bench) {
+        let store = bench.open().await;
+        let routes = to("crm");
+        let job = |id: &str| Job { id: id.into(), kind: "look".into(), parameters: "{}".into(), ..Job::default() };
+        let start = Instant::from_millis(1_700_000_000_000).unwrap();
+        let hour = Duration::from_secs(3600);
+        let request = |observation: Observation, body: u8, at: Instant| Intake {
+            raw: Some(Raw { body: vec![body], digest: Some([body; 32]), ..Raw::default() }),
+            received_at: at,
+            jobs: vec![job("first")],
+            once: Some(Once { within: hour * 2, again: vec![job("again")] }),
+            ..intake(vec![observation], &routes)
+        };
+        let jobs = async || {
+            let jobs = store.jobs("acme", None).await.unwrap();
+            jobs.into_iter().map(|row| row.job.id).collect::<HashSet<_>>()
+        };
+        let first = store.commit(request(ringing("a"), 1, start)).await.unwrap();
+        assert_eq!((first.repeats, first.events.len()), (None, 1));
+        assert_eq!(jobs().await, ["first".to_owned()].into());
+
+        // The same body, whatever else is said of it.
+        let again = store.commit(request(ended("a"), 1, start.after(hour))).await.unwrap();
+        assert_eq!((again.repeats, again.events.len()), (Some(start), 0));
+        assert_eq!(jobs().await, ["first".to_owned(), "again".to_owned()].into());
+        let (row, _) = store.raw("acme", again.intake).await.unwrap().unwrap();
+        assert!(matches!(&row.verdict, Verdict::Ignored { why } if why.contains("2023-11-14T22:13:20.000Z")), "{row:?}");
+
+        // Another body, another source, another tenant; one that makes nothing of it; a person who replays it.
+        let fresh = async |intake: Intake| {
+            let committed = store.commit(intake).await.unwrap();
+            assert_eq!((committed.repeats, committed.events.len()), (None, 1));
+        };
+        fresh(request(ringing("b"), 2, start)).await;
+        fresh(Intake { source: "other".into(), ..request(ringing("a"), 1, start) }).await;
+        fresh(Intake { tenant: "other".into(), ..request(ringing("a"), 1, start) }).await;
+        fresh(Intake { once: None, ..request(ringing("c"), 1, start) }).await;
+        fresh(Intake { raw: None, replays: Some(again.intake), ..request(ringing("d"), 1, start) }).await;
+
+        // The time counts from what was accepted, not from a repeat.
+        let late = store.commit(request(ended("a"), 1, start.after(hour * 2))).await.unwrap();
+        assert_eq!((late.repeats, late.events.len()), (None, 1));
+
+        // Within one batch, and of several at once one alone.
+        let all = (0..8).map(|_| store.commit(request(ringing("e"), 3, start)));
+        let all = futures::future::join_all(all).await;
+        let taken = all.iter().filter(|one| one.as_ref().unwrap().repeats.is_none()).count();
+        assert_eq!(taken, 1);
+    }
+
     async fn what_was_committed_outlives_a_crash(bench) {
         let store = bench.open().await;
         let routes = to("crm");

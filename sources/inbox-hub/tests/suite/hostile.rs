@@ -93,6 +93,32 @@ fn an_old_delivery_is_refused_and_one_without_a_time_is_not() {
 }
 
 #[test]
+fn what_says_no_time_of_its_own_takes_effect_once() {
+    let contact = json!({"contact": {"id": "34612345678@s.whatsapp.net", "name": "Ana"}});
+    let edited = json!({"messageId": "3EB0AA", "chatId": "34612345678@s.whatsapp.net", "content": "adiós", "fromMe": false});
+    let archived = json!({"chatId": "34612345678@s.whatsapp.net", "isArchived": true});
+    for (name, data) in [
+        ("session.disconnected", json!({"reason": "connection_lost"})),
+        ("session.connected", json!({"phoneNumber": "447700900000"})),
+        ("contact.updated", contact),
+        ("chat.archived", archived),
+        ("message.edited", edited),
+    ] {
+        assert_eq!(accepted(&event(name, data.clone())).once, None, "{name}: it says when");
+        let bare = json!({"event": name, "sessionId": SESSION, "data": data});
+        let once = accepted(&bare).once.unwrap_or_else(|| panic!("{name}: it does not say when"));
+        assert_eq!(once.within, 48 * 3_600_000);
+        let [look] = &once.again[..] else { panic!("{name}: {once:?}") };
+        assert_eq!((look.id.as_str(), look.kind.as_str(), &look.session), ("look", "look", &None));
+        // As often as it stands in a batch, the server is asked once.
+        assert_eq!(accepted(&json!([bare.clone(), bare.clone()])).once.unwrap().again.len(), 1);
+        let never = receive(&outside(json!({"replay_memory": 0})), signed(bare.to_string())).unwrap();
+        assert_eq!(never.once, None);
+    }
+    assert_eq!(accepted(&event("message.received", text("hola"))).once, None);
+}
+
+#[test]
 fn the_time_can_be_signed_too_and_the_hash_be_another() {
     use hmac::{Hmac, KeyInit, Mac};
     let outside = outside(json!({

@@ -269,6 +269,19 @@ fn a_quiet_time_follows_each_connecting_once() {
 }
 
 #[test]
+fn a_look_asks_how_the_session_is_and_no_more() {
+    let server = Server::new(json!({}));
+    for (connected, state) in [(true, "connected"), (false, "disconnected")] {
+        *server.connected.lock().unwrap() = connected;
+        let before = server.requests();
+        let pages = server.run(&job("look", json!({"session": SESSION})), 10);
+        let last = pages.last().unwrap();
+        assert_eq!((last.next.is_none(), server.requests() - before), (true, 2));
+        assert_eq!(session(&last.observations).1.state.as_deref(), Some(state));
+    }
+}
+
+#[test]
 fn a_repair_goes_on_in_rounds() {
     let server = Server::new(json!({"repair": {"every": 60}}));
     let repair = job("repair", json!({"session": SESSION}));

@@ -125,7 +125,7 @@ impl webhook::Guest for Echo {
         } else {
             Vec::new()
         };
-        Ok(webhook::Accepted { observations: vec![seen], jobs, reply })
+        Ok(webhook::Accepted { observations: vec![seen], jobs, reply, once: None })
     }
 }
 

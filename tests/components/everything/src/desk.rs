@@ -122,8 +122,11 @@ fn told(host: &dyn Host) -> Answer {
     let ledger = host.ledger();
     let at = Selection { extension: Some("1001".to_owned()), ..Selection::default() };
     let ids = |calls: Vec<KnownCall>| calls.into_iter().map(|known| known.subject.id).collect::<Vec<_>>();
+    let agents_at = ["1001", "1009"].map(|extension| ledger.agents(Some(extension), None).len());
     let body = json!({
-        "agents": ledger.agents(),
+        "agents": ledger.agents(None, None),
+        "at": agents_at,
+        "user": ledger.agents(None, Some("nobody")),
         "under-way": ledger.under_way(None).map(ids).map_err(|failure| failure.why().to_string()),
         "calls": ledger.calls(&at, None, 1).map(|page| (ids(page.calls), page.next.is_some())).ok(),
         "of": ledger.call_of("c-1").ok().flatten().map(|known| known.call),

@@ -27,10 +27,12 @@ fn nowhere() -> String {
 struct Notice {
     id: String,
     phase: String,
+    /// Milliseconds for which the same bytes are the same notice.
+    once: Option<u64>,
 }
 
 impl Webhook for Everything {
-    /// Takes `{"id": …, "phase": …}` and answers 202 with the call's id.
+    /// Takes `{"id": …, "phase": …, "once": …}` and answers 202 with the call's id.
     fn receive(host: &dyn Host, request: Incoming) -> Result<Accepted, Refusal> {
         let settings: Settings = host.settings_as().map_err(|error| Refusal::Other(error.to_string()))?;
         if request.header("x-secret") != Some(&settings.secret) {
@@ -47,15 +49,15 @@ impl Webhook for Everything {
             .ok_or_else(|| Refusal::malformed("/phase", format!("`{}` is no phase", notice.phase)))?;
         Ok(Accepted {
             observations: vec![observation],
-            jobs: vec![Job {
-                id: "all".to_owned(),
-                kind: "sync".to_owned(),
-                parameters: "{}".to_owned(),
-                ..Job::default()
-            }],
+            jobs: vec![job("all")],
             reply: Some(Reply::text(202, notice.id)),
+            once: notice.once.map(|within| Once { within, again: vec![job("again")] }),
         })
     }
+}
+
+fn job(id: &str) -> Job {
+    Job { id: id.to_owned(), kind: "sync".to_owned(), parameters: "{}".to_owned(), ..Job::default() }
 }
 
 fn sighting(id: &str, phase: &str, at: Option<&str>) -> Option<Observation> {
