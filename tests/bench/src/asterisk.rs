@@ -15,11 +15,13 @@ use crate::child::{memory, processor};
 use crate::sockets::{Listeners, Server};
 use crate::table::{Row, percentile};
 
-/// The sockets that every frame goes to.
+/// The sockets that are open.
 const LISTENERS: usize = 1_000;
 
-/// Calls whose ringing is timed.
-const CALLS: u64 = 200;
+/// Calls whose ringing is timed, the desk where they ring, and the first of the others'.
+const CALLS: u64 = 300;
+const DESK: usize = 1_001;
+const OTHERS: usize = 2_000;
 
 /// Events of another Asterisk meanwhile, in a second.
 const LOAD: u32 = 500;
@@ -63,16 +65,37 @@ pub async fn measure() -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// From an Asterisk's bytes to the frame, at each of many sockets.
+/// From an Asterisk's bytes to the frame: at the desk that rings, when as many others listen for their own; and at each of
+/// as many sockets that all want it.
 async fn latency() -> Result<Vec<Row>> {
     let (probe, load) = (Arc::new(FakeAmi::start("asterisk-22").await), Arc::new(FakeAmi::start("asterisk-22").await));
     let hub = hub(&[("probe".to_owned(), &*probe), ("load".to_owned(), &*load)]).await;
     let recording = Recording::load("asterisk-22", "a_inbound_answered");
-    let server = Server::of(&hub, "/v1/live?sources=probe&types=call.ringing");
-    let mut listeners = Listeners::silent(&server, LISTENERS).await?;
     let talk: Arc<[Recording]> = [recording.clone()].into();
     let busy = tokio::spawn(say(load.clone(), talk, LOAD, Instant::now() + Duration::from_secs(600)));
-    for n in 1..=CALLS {
+    let at = |desks: &str| Server::of(&hub, &format!("/v1/live?sources=probe&types=call.ringing{desks}"));
+    let mut rows = Vec::new();
+    {
+        let others = Listeners::silent(LISTENERS - 1, |n| at(&format!("&agents={}", OTHERS + n))).await?;
+        let desk = Listeners::silent(1, |_| at(&format!("&agents={DESK}"))).await?;
+        rows.extend(rung(&probe, &recording, desk, 0, format!("at its desk, {LISTENERS} sockets open")).await?);
+        drop(others);
+    }
+    let all = Listeners::silent(LISTENERS, |_| at("")).await?;
+    rows.extend(rung(&probe, &recording, all, CALLS, format!("at each of {LISTENERS} sockets that want it")).await?);
+    busy.abort();
+    Ok(rows)
+}
+
+/// Calls one after the other, each timed at every listener.
+async fn rung(
+    probe: &FakeAmi,
+    recording: &Recording,
+    mut listeners: Listeners,
+    before: u64,
+    at: String,
+) -> Result<[Row; 2]> {
+    for n in before + 1..=before + CALLS {
         let call = recording.anew(n);
         listeners.expect();
         let rest = probe.ring(&call);
@@ -80,11 +103,10 @@ async fn latency() -> Result<Vec<Row>> {
         probe.finish(rest);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    busy.abort();
     let mut late = listeners.late();
-    let (half, most) = (percentile(&mut late, 50) / 1000.0, percentile(&mut late, 99) / 1000.0);
-    let what = format!("Asterisk's bytes → frame, at each of {LISTENERS} sockets, {LOAD} events/s beside it");
-    Ok(vec![Row::below(format!("{what}: p50"), "ms", half, 20.0), Row::below(format!("{what}: p99"), "ms", most, 20.0)])
+    let what = format!("Asterisk's bytes → frame {at}, {LOAD} events/s beside it");
+    Ok([50, 99]
+        .map(|percent| Row::below(format!("{what}: p{percent}"), "ms", percentile(&mut late, percent) / 1000.0, 20.0)))
 }
 
 /// As many connections as say as much as the machine takes.

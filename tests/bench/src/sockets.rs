@@ -191,7 +191,7 @@ enum Bell {
 
 impl Listeners {
     async fn open(server: &Server, sockets: usize) -> Result<Self> {
-        let mut listeners = Self::silent(server, sockets).await?;
+        let mut listeners = Self::silent(sockets, |_| server.clone()).await?;
         listeners.bell = match server.bell {
             Some(bell) => Bell::Byte(TcpStream::connect(bell).await?),
             None => Bell::Webhook(Box::new(Connection::open(server.address).await?)),
@@ -199,8 +199,8 @@ impl Listeners {
         Ok(listeners)
     }
 
-    /// Open sockets and nothing else.
-    pub async fn silent(server: &Server, sockets: usize) -> Result<Self> {
+    /// Open sockets and nothing else, each asked for as `server` says.
+    pub async fn silent(sockets: usize, server: impl Fn(usize) -> Server) -> Result<Self> {
         let shared = Arc::new(Shared {
             got: AtomicUsize::new(0),
             wanted: AtomicUsize::new(sockets),
@@ -209,8 +209,8 @@ impl Listeners {
             times: Mutex::new(Times { asked: Instant::now(), first: None, late: Vec::new() }),
         });
         let mut tasks = JoinSet::new();
-        for _ in 0..sockets {
-            let (stream, rest) = opened(server).await?;
+        for n in 0..sockets {
+            let (stream, rest) = opened(&server(n)).await?;
             tasks.spawn(follow(stream, rest, shared.clone()));
         }
         let listeners = Listeners { shared, bell: Bell::None, sockets, sent: 0, _tasks: tasks };

@@ -95,7 +95,8 @@ fn an_old_delivery_is_refused_and_one_without_a_time_is_not() {
 #[test]
 fn what_says_no_time_of_its_own_takes_effect_once() {
     let contact = json!({"contact": {"id": "34612345678@s.whatsapp.net", "name": "Ana"}});
-    let edited = json!({"messageId": "3EB0AA", "chatId": "34612345678@s.whatsapp.net", "content": "adiós", "fromMe": false});
+    let edited =
+        json!({"messageId": "3EB0AA", "chatId": "34612345678@s.whatsapp.net", "content": "adiós", "fromMe": false});
     let archived = json!({"chatId": "34612345678@s.whatsapp.net", "isArchived": true});
     for (name, data) in [
         ("session.disconnected", json!({"reason": "connection_lost"})),
