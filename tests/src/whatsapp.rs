@@ -18,34 +18,52 @@ pub const SITE_SECRET: &str = "a-secret-of-the-site";
 /// Who may change the site.
 pub const ADMIN: &str = "admin@example.test";
 
-/// Everything of one Inbox Hub into one Frappe site. The text ends within the sink's settings. The bot's key pair stands
-/// in two files of the hub's folder.
-pub fn setup(inbox: &str, site: &str) -> Setup {
-    let host = |url: &str| url.trim_start_matches("http://").to_owned();
+/// A tenant with an Inbox Hub as its source `whatsapp`, of which nothing is read unless it is asked for. `lines` are more
+/// of the source's own; whatever else the tenant has can follow.
+pub fn inbox(components: &[&'static str], region: &str, url: &str, lines: &str) -> Setup {
+    let host = url.trim_start_matches("http://");
     let tenant = format!(
         r#"
-region = "ES"
-
-[[routes]]
-from = "whatsapp"
-to = "crm"
+region = "{region}"
 
 [sources.whatsapp]
 component = "inbox-hub"
-allow = ["{inbox_host}"]
+allow = ["{host}"]
+{lines}
 
 [sources.whatsapp.settings]
-url = "{inbox}"
+url = "{url}"
 sessions = ["{SESSION}"]
 secret = {{ env = "ACME_WHATSAPP_SECRET" }}
 api_key = {{ env = "ACME_WHATSAPP_KEY" }}
 auth = "api_key"
 sync = {{ auto = false }}
 repair = {{ auto = false }}
+"#
+    );
+    let mut setup = Setup::of(components, tenant);
+    setup.environment = environment(&[("ACME_WHATSAPP_SECRET", INBOX_SECRET), ("ACME_WHATSAPP_KEY", API_KEY)]);
+    setup
+}
+
+/// What stands in a hub's environment.
+pub fn environment(variables: &[(&str, &str)]) -> Vec<(String, String)> {
+    variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// Everything of one Inbox Hub into one Frappe site. The text ends within the sink's settings. The bot's key pair stands
+/// in two files of the hub's folder.
+pub fn setup(inbox_url: &str, site: &str) -> Setup {
+    let mut setup = inbox(&["frappe", "inbox-hub"], "ES", inbox_url, "");
+    setup.tenant += &format!(
+        r#"
+[[routes]]
+from = "whatsapp"
+to = "crm"
 
 [sinks.crm]
 component = "frappe"
-allow = ["{site_host}"]
+allow = ["{host}"]
 backoff = {{ first = "100ms", ceiling = "2s" }}
 breaker = {{ failures = 5, pause = "1s" }}
 
@@ -56,13 +74,10 @@ api_secret = {{ file = "frappe.secret" }}
 webhook_secret = {{ env = "ACME_FRAPPE_WEBHOOK" }}
 bot = "hub@example.test"
 "#,
-        inbox_host = host(inbox),
-        site_host = host(site),
+        host = site.trim_start_matches("http://"),
     );
-    let environment =
-        [("ACME_WHATSAPP_SECRET", INBOX_SECRET), ("ACME_WHATSAPP_KEY", API_KEY), ("ACME_FRAPPE_WEBHOOK", SITE_SECRET)];
-    let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-    Setup { environment, ..Setup::of(&["frappe", "inbox-hub"], tenant) }
+    setup.environment.extend(environment(&[("ACME_FRAPPE_WEBHOOK", SITE_SECRET)]));
+    setup
 }
 
 /// The bot's key pair, as the tenant's file finds it.

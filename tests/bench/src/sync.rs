@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use axum::http::Method;
-use cordboard_tests::hub::{Hub, Setup};
+use cordboard_tests::hub::Hub;
 use cordboard_tests::inbox_hub::{API_KEY, FakeInboxHub, Limits, SESSION};
-use cordboard_tests::whatsapp::INBOX_SECRET;
+use cordboard_tests::whatsapp;
 use serde_json::Value;
 
 use crate::child::{memory, processor};
@@ -142,39 +142,12 @@ async fn account(contacts: usize) -> Result<FakeInboxHub> {
 
 /// A hub that has compiled its component before: compiling leaves memory behind.
 async fn ready(server: &FakeInboxHub, rate: &str) -> Hub {
-    let mut hub = Hub::start(setup(&server.url(), rate)).await;
+    let mut hub = Hub::start(whatsapp::inbox(&["inbox-hub"], "ES", &server.url(), rate)).await;
     hub.stop().await;
     hub.launch();
     hub.ready().await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     hub
-}
-
-/// Nobody is told, and nothing is read unless it is asked for.
-fn setup(url: &str, rate: &str) -> Setup {
-    let host = url.trim_start_matches("http://");
-    let tenant = format!(
-        r#"
-region = "ES"
-
-[sources.whatsapp]
-component = "inbox-hub"
-allow = ["{host}"]
-{rate}
-
-[sources.whatsapp.settings]
-url = "{url}"
-sessions = ["{SESSION}"]
-secret = {{ env = "ACME_WHATSAPP_SECRET" }}
-api_key = {{ env = "ACME_WHATSAPP_KEY" }}
-auth = "api_key"
-sync = {{ auto = false }}
-repair = {{ auto = false }}
-"#
-    );
-    let environment = [("ACME_WHATSAPP_SECRET", INBOX_SECRET), ("ACME_WHATSAPP_KEY", API_KEY)];
-    let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-    Setup { environment, ..Setup::of(&["inbox-hub"], tenant) }
 }
 
 /// What reading came to.

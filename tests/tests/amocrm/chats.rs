@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use cordboard_tests::amocrm::{self, CHANNEL, CHANNEL_SECRET, FakeAmocrm, Fault, Hook};
 use cordboard_tests::hub::{Hub, Setup};
-use cordboard_tests::inbox_hub::{API_KEY, FakeInboxHub, SESSION};
-use cordboard_tests::whatsapp::INBOX_SECRET;
+use cordboard_tests::inbox_hub::{FakeInboxHub, SESSION};
+use cordboard_tests::whatsapp::{self, INBOX_SECRET};
 use serde_json::{Value, json};
 
 /// A client.
@@ -65,31 +65,16 @@ fn conversation() -> String {
 }
 
 fn setup(crm: &str, inbox: &str) -> Setup {
-    let host = |url: &str| url.trim_start_matches("http://").to_owned();
-    let tenant = format!(
+    let mut setup = whatsapp::inbox(&["amocrm", "inbox-hub"], "RU", inbox, "");
+    setup.tenant += &format!(
         r#"
-region = "RU"
-
 [[routes]]
 from = "whatsapp"
 to = "crm"
 
-[sources.whatsapp]
-component = "inbox-hub"
-allow = ["{inbox_host}"]
-
-[sources.whatsapp.settings]
-url = "{inbox}"
-sessions = ["{SESSION}"]
-secret = {{ env = "ACME_WHATSAPP_SECRET" }}
-api_key = {{ env = "ACME_WHATSAPP_KEY" }}
-auth = "api_key"
-sync = {{ auto = false }}
-repair = {{ auto = false }}
-
 [sinks.crm]
 component = "amocrm"
-allow = ["{crm_host}"]
+allow = ["{host}"]
 backoff = {{ first = "100ms", ceiling = "1s" }}
 breaker = {{ failures = 5, pause = "1s" }}
 
@@ -103,19 +88,11 @@ channel = "{CHANNEL}"
 secret = {{ env = "ACME_AMOCRM_CHANNEL" }}
 bot = "{bot}"
 "#,
-        inbox_host = host(inbox),
-        crm_host = host(crm),
+        host = crm.trim_start_matches("http://"),
         bot = amocrm::BOT,
     );
-    let mut setup = Setup::of(&["amocrm", "inbox-hub"], tenant);
-    setup.environment = [
-        ("ACME_WHATSAPP_SECRET", INBOX_SECRET),
-        ("ACME_WHATSAPP_KEY", API_KEY),
-        ("ACME_AMOCRM_TOKEN", amocrm::LONG_LIVED),
-        ("ACME_AMOCRM_CHANNEL", CHANNEL_SECRET),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .into();
+    let own = [("ACME_AMOCRM_TOKEN", amocrm::LONG_LIVED), ("ACME_AMOCRM_CHANNEL", CHANNEL_SECRET)];
+    setup.environment.extend(whatsapp::environment(&own));
     setup
 }
 

@@ -1,5 +1,7 @@
 //! What can be asked of the PBX: which action it takes, and what its answer means.
 
+mod hold;
+
 use cordboard_sdk::prelude::*;
 use serde::Deserialize;
 use serde_json::json;
@@ -16,8 +18,6 @@ use crate::{telephone, text};
 const NUMBER: usize = 40;
 /// Variables that a command may set.
 const VARIABLES: usize = 50;
-/// How long a telephone may take to hold, or to talk on. Milliseconds.
-const HOLDING: u64 = 3_000;
 /// Bytes of what Asterisk says.
 const WORDS: usize = 300;
 
@@ -164,63 +164,10 @@ impl Work {
         })
     }
 
-    /// Asterisk holds nothing by itself. It can ask the telephone to, in the dialogue of its call, and tells when it does.
-    fn hold(&mut self, command: String, call: &str, extension: Option<&str>, on: bool) -> Result<(), Failure> {
-        let channel = self.telephone(call, extension)?;
-        if !channel.starts_with("PJSIP/") {
-            let why = "Asterisk has no action that puts a call on hold: only the telephone itself can, and only on a \
-                       PJSIP channel can it be asked to";
-            return Err(Failure::rejected("unsupported", why));
-        }
-        match self.book.holds(&channel) {
-            None => {
-                let why = format!("the telephone on the call `{call}` has not answered: it has nothing to hold");
-                Err(Failure::rejected("not-answered", why))
-            }
-            Some(holds) if holds == on => {
-                self.tell(command, Ok(CommandOutcome::Done(done("it is so already"))));
-                Ok(())
-            }
-            Some(_) => {
-                let event = if on { "Event=hold" } else { "Event=talk" };
-                let what = What::Hold { channel: channel.clone(), on };
-                self.ask(command, what, "PJSIPNotify", |action| {
-                    action.with("Channel", &channel).with("Variable", event)
-                })
-            }
-        }
-    }
-
-    /// Which telephones have done what they were asked, and which have let their time go by. Gives the moment at which
-    /// the next one has.
-    pub(crate) fn settle_holds(&mut self) -> Option<u64> {
-        let now = self.now();
-        let (mut settled, mut next) = (Vec::new(), None);
-        for (id, waiting) in &self.waiting {
-            let Waiting::Command(Asked { what: What::Holds { channel, on, until }, .. }) = waiting else { continue };
-            let result = match self.book.holds(channel) {
-                Some(holds) if holds == *on => Ok(CommandOutcome::Done(done("the telephone has done it"))),
-                Some(_) if now < *until => {
-                    next = Some(next.map_or(*until, |next: u64| next.min(*until)));
-                    continue;
-                }
-                Some(_) => Err("the telephone was asked, and does not do it: it may not know what it is asked"),
-                None => Err("the telephone was hung up before it did it"),
-            };
-            settled.push((*id, result.map_err(|why| Failure::rejected("not-done", why))));
-        }
-        for (id, result) in settled {
-            if let Some(Waiting::Command(Asked { command: Some(command), .. })) = self.waiting.remove(&id) {
-                self.tell(command, result);
-            }
-        }
-        next
-    }
-
     fn originate(&mut self, host: &dyn Host, command: String, asked: Originate) -> Result<(), Failure> {
         let rules = &self.plan.commands;
         let from = self.extension("from", &asked.from)?;
-        let to = self.number_or_extension("to", &asked.to)?;
+        let to = self.extension("to", &asked.to)?;
         let context = self.context(asked.context)?;
         let shown = match asked.caller_id.as_ref().or(rules.caller_id.as_ref()) {
             Some(number) => digits("caller-id", number)?,
@@ -275,7 +222,7 @@ impl Work {
         asked: MoveTo,
         transfer: bool,
     ) -> Result<(), Failure> {
-        let to = self.number_or_extension("to", &asked.to)?;
+        let to = self.extension("to", &asked.to)?;
         let context = self.context(asked.context)?;
         let ends = self.ends(&asked.call, agent.as_deref())?;
         if transfer && !ends.talking {
@@ -359,8 +306,7 @@ impl Work {
                 self.report();
             }
             What::Hold { channel, on } => {
-                let until = self.now() + HOLDING;
-                let what = What::Holds { channel, on, until };
+                let what = self.holds(channel, on);
                 self.wait(id, Waiting::Command(Asked { command: Some(command), what }));
             }
             What::State => {
@@ -445,10 +391,6 @@ impl Work {
             return Ok(value.to_owned());
         }
         digits(name, value)
-    }
-
-    fn number_or_extension(&self, name: &str, value: &str) -> Result<String, Failure> {
-        self.extension(name, value)
     }
 }
 
