@@ -115,7 +115,7 @@ impl Frame<'_> {
         let edited = self.news == News::Edited
             || look::flag(message, &["isEdited", "edited"]).unwrap_or(false)
             || look::first(message, &["editedAt"]).is_some();
-        let edited_at = edited.then(|| self.time(message, &["editedAt"]).unwrap_or(self.received));
+        let edited_at = edited.then(|| self.time(message, &["editedAt"]).or(self.sent).unwrap_or(self.received));
         let record = self.record(message, &ends, content, at, edited_at, name.clone());
         let (preview, ours) = (preview(&record), ends.ours);
         let trust = if record.kind.as_deref() == Some("undecryptable") { Trust::Inferred } else { Trust::Reported };
