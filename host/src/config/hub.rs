@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::document::{Node, Table};
 use super::media::Fetching;
+use super::networks::Networks;
 use super::recordings::Serving;
 use super::secret::Secret;
 use super::suggest::suggestion;
@@ -21,6 +22,8 @@ pub struct Hub {
     pub components: PathBuf,
     /// The folder for what the hub writes: the SQLite file, compiled components.
     pub data: PathBuf,
+    /// The proxies in front of it, whose word is taken for where a request comes from.
+    pub proxies: Networks,
     /// How the outside reaches it, without a slash at the end, if the configuration says so.
     pub public_url: Option<String>,
     /// Who may call the API; nobody when absent.
@@ -172,6 +175,7 @@ impl Hub {
             store: StoreAddress::Sqlite(data.join("cordboard.db")),
             components: folder.join("components"),
             data,
+            proxies: Networks::default(),
             public_url: None,
             auth: None,
             encryption: None,
@@ -204,6 +208,7 @@ impl Hub {
             hub.data = data;
         }
         hub.store = table.take("store").and_then(|node| store(&node, folder)).unwrap_or(hub.store);
+        hub.proxies = Networks::read(table, "proxies");
         hub.public_url = table.take("public_url").and_then(|node| {
             let text = node.text().filter(|text| web_address(&node, text))?;
             Some(text.trim_end_matches('/').to_owned())

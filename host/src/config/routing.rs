@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::claims;
 use super::document::{Node, Place, Table};
+use super::networks::Networks;
 use super::secret::Secret;
 
 /// Where a dialplan that asks should send a caller.
@@ -13,6 +14,8 @@ pub struct Routing {
     pub paths: Vec<Question>,
     /// On a port of their own.
     pub listen: Option<SocketAddr>,
+    /// From where those paths may be asked; from anywhere when empty.
+    pub clients: Networks,
     /// What the parameter `key` of those paths must be, if anything.
     pub key: Option<Secret>,
     /// For callers whom nobody knows: an extension, a queue.
@@ -52,6 +55,7 @@ impl Routing {
         let mut routing = Routing {
             paths: Vec::new(),
             listen: None,
+            clients: Networks::default(),
             key: None,
             unknown: None,
             otherwise: Vec::new(),
@@ -62,6 +66,7 @@ impl Routing {
         let Some(table) = tenant.take("routing").and_then(|node| node.table()) else { return routing };
         routing.place = table.place();
         routing.listen = claims::listen(table.take("listen"));
+        routing.clients = Networks::read(&table, "clients");
         let own_port = routing.listen.is_some();
         let paths = table.take("paths").map(|node| node.texts()).unwrap_or_default();
         routing.paths = paths.into_iter().filter_map(|(text, node)| question(text, &node, own_port)).collect();

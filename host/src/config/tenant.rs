@@ -12,6 +12,7 @@ use super::directory::Directory;
 use super::document::Place;
 use super::hosts::HostPattern;
 use super::hub::Retention;
+use super::networks::Networks;
 use super::recordings::Archive;
 use super::routing::Routing;
 use super::settings::Settings;
@@ -70,6 +71,8 @@ pub struct Source {
     pub databases: BTreeMap<String, DatabaseAddress>,
     /// Paths beside `/v1/hooks/{tenant}/{source}` that are its own.
     pub paths: Vec<String>,
+    /// From where it may be told; from anywhere when empty.
+    pub clients: Networks,
     /// The hosts that it may speak to.
     pub allow: Vec<HostPattern>,
     /// How long one call of the component may take.
@@ -103,6 +106,8 @@ pub struct Sink {
     pub paths: Vec<String>,
     /// Where these paths are, when not on the hub's own port.
     pub listen: Option<SocketAddr>,
+    /// From where its addresses may be asked; from anywhere when empty.
+    pub clients: Networks,
     /// The hosts that it may speak to.
     pub allow: Vec<HostPattern>,
     /// How many deliveries run at once.

@@ -12,6 +12,7 @@ use super::directory::Directory;
 use super::document::{Document, Node, Table};
 use super::hosts::HostPattern;
 use super::hub::Retention;
+use super::networks::Networks;
 use super::recordings::Archive;
 use super::routing::Routing;
 use super::settings::Settings;
@@ -256,6 +257,7 @@ impl Source {
         }
         let (component, settings) = uses(table);
         let paths = claims::paths(table.take("paths"), false, false);
+        let clients = Networks::read(table, "clients");
         let (databases, allow, timeout) = (database::read(table), allow(table), timeout(table));
         let recordings = Archive::read(table);
         let rate = table.take("rate").and_then(|node| node.rate());
@@ -270,6 +272,7 @@ impl Source {
             settings,
             databases,
             paths,
+            clients,
             allow,
             timeout,
             rate,
@@ -297,6 +300,7 @@ impl Sink {
             databases: database::read(table),
             paths: claims::paths(table.take("paths"), true, listen.is_some()),
             listen,
+            clients: Networks::read(table, "clients"),
             allow: allow(table),
             concurrency: number("concurrency", 1, 1024, 4) as usize,
             rate: table.take("rate").and_then(|node| node.rate()),

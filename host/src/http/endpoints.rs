@@ -9,7 +9,7 @@ use axum::response::Response;
 
 use super::problem::{Kind, Problem};
 use super::query::Names;
-use super::{Api, body, hooks, recordings};
+use super::{Api, body, client, hooks, recordings};
 use crate::components::contract::{self, Sent, Sound, Wait};
 use crate::model::Instant;
 use crate::recordings::Unserved;
@@ -43,6 +43,7 @@ pub(super) async fn answer(api: &Api, tenant: &str, name: &str, request: Request
     }
     let limit = api.plan.load().hub.limits.body;
     let (head, body) = request.into_parts();
+    client::admit(api, tenant, name, &head)?;
     let body = body::read(body, limit).await?;
     let request = hooks::outside(&head, body);
     loop {

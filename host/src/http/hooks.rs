@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use super::problem::{Kind, Problem};
 use super::query::Names;
-use super::{Api, body, endpoints, route};
+use super::{Api, body, client, endpoints, route};
 use crate::components::contract::{self, Refusal};
 use crate::config::{Claim, Claimed};
 use crate::intake::IntakeError;
@@ -27,6 +27,7 @@ use crate::model::Instant;
     request_body(content = String, content_type = "*/*", description = "As the source's component wants it"),
     responses((status = 200, description = "In the ledger, or of no interest"),
         (status = 401, description = "The signature is missing or wrong; nothing is stored", body = super::problem::Document),
+        (status = 403, description = "Not from this address, or another tenant's", body = super::problem::Document),
         (status = 404, description = "Unknown tenant or source", body = super::problem::Document),
         (status = 413, description = "The body is too large", body = super::problem::Document),
         (status = 422, description = "Signed well, but not to be understood; `field` says where", body = super::problem::Document),
@@ -73,6 +74,7 @@ async fn receive(api: &Api, tenant: &str, source: &str, request: Request) -> Res
     }
     let limit = api.plan.load().hub.limits.body;
     let (head, body) = request.into_parts();
+    client::admit(api, tenant, source, &head).inspect_err(|_| meters.refused.increment(1))?;
     let body = body::read(body, limit).await.inspect_err(|_| meters.refused.increment(1))?;
     let began = Clock::now();
     let received = api.reception.receive(tenant, source, outside(&head, body)).await;

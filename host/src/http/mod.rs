@@ -8,6 +8,7 @@
 mod auth;
 mod body;
 mod calls;
+mod client;
 mod commands;
 mod deliveries;
 mod docs;

@@ -109,7 +109,7 @@ impl Kind {
         match self {
             Kind::Malformed => "A parameter or the body's JSON is broken; `field` names it.",
             Kind::Unauthenticated => "No token, a wrong or expired one, or a webhook's signature is wrong.",
-            Kind::Forbidden => "The role does not allow it, or it is another desk's.",
+            Kind::Forbidden => "The role does not allow it, it is another desk's, or it is not asked from there.",
             Kind::NotFound => "Nothing under this path or id that you may see.",
             Kind::Method => "The path is there; `Allow` names its methods.",
             Kind::NotAcceptable => "The recording cannot be converted; ask for it without `format`.",

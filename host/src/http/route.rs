@@ -13,8 +13,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use subtle::ConstantTimeEq;
 
-use super::Api;
 use super::auth::Caller;
+use super::{Api, client};
 use crate::config::{Question, Routing, Tenant};
 
 /// A caller hears nothing meanwhile: the answer is there within a second and a half, with a little in hand for its way.
@@ -47,11 +47,15 @@ pub(super) async fn route(State(api): State<Arc<Api>>, request: Request) -> Resp
 /// The same at a path that a tenant's file claims. Who asks is not known; a key in the query may be asked for.
 pub(super) async fn claimed(api: Arc<Api>, tenant: &str, request: Request) -> Response {
     let tenant = api.plan.load().tenants.get(tenant).cloned();
-    let origin = request.headers().contains_key(header::ORIGIN);
+    let (head, _) = request.into_parts();
+    let origin = head.headers.contains_key(header::ORIGIN);
     let mut response = told(async move {
         let tenant = tenant.ok_or(Refused)?;
-        let Routing { paths, key, .. } = &tenant.routing;
-        let query = request.uri().query().unwrap_or_default();
+        let Routing { paths, key, clients, .. } = &tenant.routing;
+        if !client::admits(clients, &head) {
+            return Err(Refused);
+        }
+        let query = head.uri.query().unwrap_or_default();
         let parameter = |name: &str| {
             let mut pairs = form_urlencoded::parse(query.as_bytes());
             pairs.find(|(own, _)| own == name).map(|(_, value)| value.into_owned())
@@ -62,7 +66,7 @@ pub(super) async fn claimed(api: Arc<Api>, tenant: &str, request: Request) -> Re
                 return Err(Refused);
             }
         }
-        let question = paths.iter().find(|Question { path, .. }| path == request.uri().path());
+        let question = paths.iter().find(|Question { path, .. }| path == head.uri.path());
         let number = question.and_then(|question| parameter(&question.parameter));
         asked(&api, &tenant, number.filter(|number| !number.trim().is_empty())).await
     })

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
+use super::client::Client;
 use super::hooks::{self, Door};
 use super::problem::{Kind, Problem};
 use super::rate::Rates;
@@ -172,8 +173,11 @@ impl Server {
         place: Place,
         request: Request<Incoming>,
     ) -> Result<Response<Body>, Infallible> {
-        let per_second = self.api.plan.load().hub.limits.requests_per_second;
-        if !self.rates.admits(from.ip(), per_second) {
+        let (client, per_second) = {
+            let hub = &self.api.plan.load().hub;
+            (Client::of(from.ip(), request.headers(), &hub.proxies), hub.limits.requests_per_second)
+        };
+        if !self.rates.admits(client.0, per_second) {
             if hooks::is_dialplan(&self.api, self.door, request.uri().path()) {
                 return Ok(route::nothing());
             }
@@ -182,6 +186,7 @@ impl Server {
         }
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(place);
+        request.extensions_mut().insert(client);
         request.extensions_mut().insert(Door(self.door));
         if !tracing::enabled!(tracing::Level::DEBUG) {
             return self.router.clone().call(request).await;
@@ -191,7 +196,7 @@ impl Server {
             (request.method().clone(), request.uri().path().to_owned(), std::time::Instant::now());
         let response = self.router.clone().call(request).await;
         if let Ok(response) = &response {
-            tracing::debug!(%from, %method, path, status = response.status().as_u16(), took = ?began.elapsed(), "answered");
+            tracing::debug!(from = %client.0, %method, path, status = response.status().as_u16(), took = ?began.elapsed(), "answered");
         }
         response
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use cordboard_tests::amocrm::{ANNA, BORIS, Fault};
+use reqwest::Method;
 
 use crate::world::{CLIENT, Plan, Told, id, recording};
 
@@ -48,6 +49,29 @@ async fn acceptance_14_the_responsible_or_nothing() {
         assert_eq!((status.as_u16(), text.as_str()), (200, ""), "{fault:?}");
         assert!(took < budget, "{fault:?}: {took:?}");
         assert!(asked() > before, "{fault:?}: the CRM was asked");
+    }
+}
+
+#[tokio::test]
+async fn the_old_addresses_are_asked_from_where_the_file_says() {
+    let clients = "clients = [\"192.0.2.0/24\"]\n".to_owned();
+    let world = Plan {
+        hub: "proxies = [\"127.0.0.1\"]\n".into(),
+        routing: format!("unknown = \"600\"\n{clients}"),
+        sink: clients,
+        ..Plan::default()
+    }
+    .start()
+    .await;
+    for (from, told, widget) in [("203.0.113.9", "", 403), ("192.0.2.7", "600", 200)] {
+        let headers = [("x-forwarded-for", from)];
+        let answer = world.plain(Method::GET, "/redirecting?phone=447700900000", &headers).await;
+        assert_eq!((answer.status().as_u16(), answer.text().await.unwrap().as_str()), (200, told), "{from}");
+        let status = "/asterisk?_action=status&_login=admin&_secret=p4ssw0rd";
+        for path in [status.to_owned(), format!("/v1/endpoints/acme/crm{status}")] {
+            let answer = world.plain(Method::GET, &path, &headers).await;
+            assert_eq!(answer.status().as_u16(), widget, "{path} from {from}");
+        }
     }
 }
 

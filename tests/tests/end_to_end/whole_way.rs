@@ -79,6 +79,39 @@ async fn a_claimed_path_is_the_source() {
     assert_eq!(other.status(), 404);
 }
 
+#[tokio::test]
+async fn a_source_is_told_from_where_its_file_says() {
+    let world = World::with(|mut setup| {
+        setup.hub.insert_str(0, "proxies = [\"127.0.0.1\"]\n");
+        let path = "paths = [\"/webhook/call\"]\n";
+        assert!(setup.tenant.contains(path), "{}", setup.tenant);
+        setup.tenant = setup.tenant.replace(path, &format!("{path}clients = [\"192.0.2.0/24\", \"2001:db8::7\"]\n"));
+        setup
+    })
+    .await;
+    let body = PbxCall::number(2).ended().to_string().into_bytes();
+    let signed = cordboard_tests::pbx::signature(cordboard_tests::pbx::SECRET, &body);
+    for path in ["/webhook/call", "/v1/hooks/acme/pbx"] {
+        for (forwarded, status) in [
+            (None, 403),
+            (Some("203.0.113.9"), 403),
+            (Some("192.0.2.7, 203.0.113.9"), 403),
+            (Some("203.0.113.9, 192.0.2.7"), 200),
+            (Some("192.0.2.7"), 200),
+            (Some("2001:db8::7"), 200),
+        ] {
+            let request = world.hub.http.post(world.hub.url(path)).header("x-signature", &signed).body(body.clone());
+            let request = match forwarded {
+                Some(forwarded) => request.header("x-forwarded-for", forwarded),
+                None => request,
+            };
+            assert_eq!(request.send().await.unwrap().status(), status, "{path} from {forwarded:?}");
+        }
+    }
+    let kept = world.hub.get("/v1/intake?limit=100").await;
+    assert_eq!(kept["items"].as_array().unwrap().len(), 6, "nothing of the others is kept");
+}
+
 /// All orders of three posts.
 const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
 
