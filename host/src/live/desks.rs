@@ -178,18 +178,9 @@ impl State {
         if before.as_ref().is_some_and(|known| known.revision >= about.revision) {
             return;
         }
-        self.changes += 1;
         let mut desks = desks_of(call);
         desks.extend(before.iter().flat_map(|known| desks_of(&known.call)));
-        desks.sort_unstable();
-        desks.dedup();
-        for bell in desks.iter().filter_map(|desk| self.waiting.get(desk)) {
-            bell.send_replace(());
-        }
-        self.recent.push_back((self.changes, desks));
-        if self.recent.len() > RECENT {
-            self.recent.pop_front();
-        }
+        self.ring(desks);
         let (record, subject, revision) = (about.record, about.subject.clone(), about.revision);
         let open = call.phase != Some(CallPhase::Ended);
         let known = open.then(|| Arc::new(UnderWay { record, subject, revision, call: call.clone() }));
@@ -200,14 +191,40 @@ impl State {
         }
     }
 
-    /// Takes what was read; what events have told since the reading began counts more.
+    /// Something has changed at these desks: whoever waits there is woken, and it is remembered.
+    fn ring(&mut self, mut desks: Vec<String>) {
+        self.changes += 1;
+        desks.sort_unstable();
+        desks.dedup();
+        for bell in desks.iter().filter_map(|desk| self.waiting.get(desk)) {
+            bell.send_replace(());
+        }
+        self.recent.push_back((self.changes, desks));
+        if self.recent.len() > RECENT {
+            self.recent.pop_front();
+        }
+    }
+
+    /// Takes what was read; what events have told since the reading began counts more. What the reading is the first to
+    /// tell, because another node has committed it or its event is still on its way, is told to the desks here.
     fn take(&mut self, before: u64, read: impl Iterator<Item = UnderWay>) {
-        self.calls.retain(|_, (change, _)| *change > before);
-        for known in read {
-            let open = self.calls.entry(known.record).or_insert_with(|| (before, None));
-            if open.0 <= before {
-                open.1 = Some(Arc::new(known));
+        let (kept, mut known): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            std::mem::take(&mut self.calls).into_iter().partition(|(_, (change, _))| *change > before);
+        self.calls = kept;
+        let mut desks = Vec::new();
+        for read in read {
+            if self.calls.contains_key(&read.record) {
+                continue;
             }
+            let was = known.remove(&read.record).and_then(|(_, was)| was);
+            if was.as_ref().is_none_or(|was| was.revision != read.revision) {
+                desks.extend(was.iter().flat_map(|was| desks_of(&was.call)).chain(desks_of(&read.call)));
+            }
+            self.calls.insert(read.record, (before, Some(Arc::new(read))));
+        }
+        desks.extend(known.values().filter_map(|(_, gone)| gone.as_ref()).flat_map(|gone| desks_of(&gone.call)));
+        if !desks.is_empty() {
+            self.ring(desks);
         }
         self.read_at = Some(Clock::now());
     }
@@ -301,6 +318,33 @@ mod tests {
         assert_eq!(open(&state), [(3, 3), (4, 1)], "1 is not there any more, 2 has ended, 3 has gone on");
         state.note(&event(3, 2, "1", CallPhase::Ringing));
         assert_eq!(open(&state), [(3, 3), (4, 1)], "an older revision is nothing new");
+    }
+
+    #[test]
+    fn what_a_reading_is_the_first_to_tell_is_told_to_the_desks() {
+        let read = |record, revision, desk: &str| {
+            let Event { about, .. } = event(record, revision, desk, CallPhase::Answered);
+            let Item::Call(call) = about.item else { unreachable!() };
+            UnderWay { record, subject: about.subject, revision, call }
+        };
+        let mut state = State::default();
+        state.note(&event(1, 1, "1", CallPhase::Ringing));
+        state.note(&event(2, 1, "2", CallPhase::Ringing));
+        let rung = |state: &State, mark: u64| ["1", "2", "3"].map(|desk| state.changed_since(mark, &[desk.to_owned()]));
+        // The commit is there before its event.
+        let mark = state.changes;
+        state.take(mark, [read(1, 1, "1"), read(2, 1, "2"), read(3, 1, "3")].into_iter());
+        assert_eq!(rung(&state, mark), [false, false, true]);
+        let mark = state.changes;
+        state.note(&event(3, 1, "3", CallPhase::Answered));
+        assert_eq!(rung(&state, mark), [false, false, false], "the event says nothing new then");
+        // Another node has moved one and ended another.
+        let mark = state.changes;
+        state.take(mark, [read(1, 2, "2"), read(3, 1, "3")].into_iter());
+        assert_eq!(rung(&state, mark), [true, true, false]);
+        let mark = state.changes;
+        state.take(mark, [read(1, 2, "2"), read(3, 1, "3")].into_iter());
+        assert_eq!(state.changes, mark, "nothing is new");
     }
 
     #[test]

@@ -129,11 +129,12 @@ fn poll(desk: usize, knows: bool) -> Vec<u8> {
     .into_bytes()
 }
 
-/// A webhook: somebody takes a call there.
+/// A webhook: somebody takes a call there, now. One of long ago would be none any more.
 fn answers(desk: usize) -> Vec<u8> {
+    let now = cordboard::model::Instant::now().to_string();
     let body = json!({
         "call_uuid": format!("poll-{desk}"), "from": "+34600111222", "to": "+34911222333", "direction": "inbound",
-        "start_time": "2026-11-20T09:15:02Z", "answer_time": "2026-11-20T09:15:09Z", "status": "answered",
+        "start_time": now, "answer_time": now, "status": "answered",
         "agent_ext": extension(desk).to_string(),
     })
     .to_string();
