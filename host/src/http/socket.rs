@@ -1,6 +1,6 @@
 //! One open live socket: frames out, a few words in.
 //!
-//! A socket is one task that holds a place in its tenant's ring. Whatever waits there goes out in one write.
+//! A socket is one task that holds a place among those who follow its tenant. Whatever waits there goes out in one write.
 
 use std::pin::pin;
 use std::time::{Duration, SystemTime};

@@ -1,18 +1,16 @@
-//! One subscriber's way through a tenant's events: first from the store, then from the ring, without a seam.
+//! One subscriber's way through a tenant's events: first from the store, then as they happen, without a seam.
 //!
-//! The place in the ring is taken before the store is read. Whatever was committed before that is in the store, whatever
-//! is committed after it comes through the ring, and what comes both ways is dropped by its number.
+//! Its place is taken before the store is read. Whatever was committed before that is in the store, whatever is committed
+//! after it is put into the place, and what comes both ways is dropped by its number.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use axum::extract::ws::Utf8Bytes;
-use tokio::sync::broadcast;
-use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
-use super::frame::{self, Frame, Sight, Texts};
+use super::frame::{self, Frame, Texts};
+use super::place::{Followers, Place, Wants, Without};
 use super::subscription::Subscription;
-use crate::model::Event;
 use crate::store::{EventFilter, Store, StoreError};
 
 /// Events read from the store at once.
@@ -22,12 +20,11 @@ const PAGE: u32 = 256;
 pub struct Feed {
     store: Store,
     tenant: String,
-    ring: broadcast::Receiver<Arc<Frame>>,
+    place: Place,
+    wants: Wants,
     /// Everything up to this number has been handed out or was not wanted.
     seen: u64,
     stage: Stage,
-    sight: Sight,
-    subscription: Subscription,
     waiting: VecDeque<(u64, Utf8Bytes)>,
     gap: Option<Gap>,
     /// To be told that all there was in the store has been handed out.
@@ -38,18 +35,18 @@ pub struct Feed {
 enum Stage {
     /// Reads from the store.
     Behind,
-    /// Has just read all there was in the store: what was missed in the ring meanwhile is read from the store too.
+    /// Has just read all there was in the store: what was missed meanwhile is read from the store too.
     Fresh,
-    /// Follows the ring.
+    /// Takes what happens.
     Level,
-    /// Fell a whole ring behind.
+    /// Was too slow.
     Lost,
 }
 
 /// Why a feed ends.
 #[derive(Debug, thiserror::Error)]
 pub enum Cut {
-    /// The subscriber fell a whole ring behind.
+    /// The subscriber's place was full.
     #[error("too slow, resume with since={0}")]
     TooSlow(u64),
     /// The store did not answer.
@@ -73,11 +70,11 @@ impl Feed {
     pub(super) async fn begin(
         store: Store,
         tenant: &str,
-        ring: broadcast::Receiver<Arc<Frame>>,
+        followers: &Arc<Followers>,
         since: Option<u64>,
-        sight: Sight,
-        subscription: Subscription,
+        wants: Wants,
     ) -> Result<Self, StoreError> {
+        let place = followers.take(tenant, wants.clone());
         let newest = store.last_seq(tenant).await?;
         let gap = match since {
             Some(since) if since > newest => Some(Gap::Ahead(newest)),
@@ -92,18 +89,7 @@ impl Feed {
             (Some(since), _) => (since, Stage::Behind),
         };
         let (tenant, waiting) = (tenant.to_owned(), VecDeque::new());
-        Ok(Feed {
-            store,
-            tenant,
-            ring,
-            seen,
-            stage,
-            sight,
-            subscription,
-            waiting,
-            gap,
-            announce: stage == Stage::Behind,
-        })
+        Ok(Feed { store, tenant, place, wants, seen, stage, waiting, gap, announce: stage == Stage::Behind })
     }
 
     /// The number to resume after.
@@ -118,7 +104,8 @@ impl Feed {
 
     /// Wants something else from now on.
     pub fn subscribe(&mut self, subscription: Subscription) {
-        self.subscription = subscription;
+        self.wants.subscription = subscription;
+        self.place.want(self.wants.clone());
     }
 
     /// The next frame. May be dropped before it is done: nothing is lost.
@@ -130,14 +117,15 @@ impl Feed {
             match self.stage {
                 Stage::Behind => self.read().await?,
                 Stage::Lost => return Err(Cut::TooSlow(self.seen)),
-                Stage::Fresh | Stage::Level => match self.ring.recv().await {
+                Stage::Fresh | Stage::Level => match self.place.next().await {
                     Ok(frame) => {
                         if let Some(text) = self.take(&frame) {
                             return Ok(text);
                         }
                     }
-                    Err(RecvError::Lagged(_)) => self.missed(),
-                    Err(RecvError::Closed) => return Err(Cut::Ended),
+                    Err(Without::Some) => self.missed(),
+                    Err(Without::Frames) => {}
+                    Err(Without::Hub) => return Err(Cut::Ended),
                 },
             }
         }
@@ -152,24 +140,24 @@ impl Feed {
             if !matches!(self.stage, Stage::Fresh | Stage::Level) {
                 return None;
             }
-            match self.ring.try_recv() {
+            match self.place.ready() {
                 Ok(frame) => {
                     if let Some(text) = self.take(&frame) {
                         return Some(text);
                     }
                 }
-                Err(TryRecvError::Lagged(_)) => self.missed(),
-                Err(TryRecvError::Empty | TryRecvError::Closed) => return None,
+                Err(Without::Some) => self.missed(),
+                Err(Without::Frames | Without::Hub) => return None,
             }
         }
     }
 
     /// Reads a page from the store.
     async fn read(&mut self) -> Result<(), StoreError> {
-        let filter = self.subscription.filter(!self.desks().is_empty());
+        let filter = self.wants.subscription.filter(!self.wants.desks().is_empty());
         let page = self.store.events_since(&self.tenant, self.seen, PAGE, &filter).await?;
         for event in &page.events {
-            if let Some(told) = self.told(event) {
+            if let Some(told) = self.wants.told(event) {
                 match Texts::of(event) {
                     Ok(texts) => self.waiting.push_back((event.seq, texts.told(event, told))),
                     Err(why) => tracing::error!(tenant = self.tenant, seq = event.seq, %why, "an event has no JSON"),
@@ -194,11 +182,9 @@ impl Feed {
                     return None;
                 }
                 self.seen = event.seq;
-                self.told(event).map(|told| texts.told(event, told))
+                self.wants.told(event).map(|told| texts.told(event, told))
             }
-            Frame::Notice { kind, audience, text } => {
-                (self.sight.hears(audience) && self.subscription.admits_notice(kind, audience)).then(|| text.clone())
-            }
+            Frame::Notice { kind, audience, text } => self.wants.hears(kind, audience).then(|| text.clone()),
             Frame::Behind => {
                 self.stage = Stage::Behind;
                 None
@@ -206,21 +192,7 @@ impl Feed {
         }
     }
 
-    /// The desks that the subscriber sits at; none for one that looks at the whole tenant.
-    fn desks(&self) -> &[String] {
-        self.sight.at(&self.subscription.agents)
-    }
-
-    /// The type under which the subscriber is told of an event; absent when it is not told.
-    fn told<'e>(&self, event: &'e Event) -> Option<&'e str> {
-        let told = match self.desks() {
-            [] => &event.kind,
-            desks => event.told_at(desks),
-        };
-        (self.sight.sees(&event.about.item) && self.subscription.admits(event, told)).then_some(told)
-    }
-
-    /// Frames were overwritten before they were taken. While the store was read that is nobody's fault.
+    /// Frames found no room before others were taken. While the store was read that is nobody's fault.
     fn missed(&mut self) {
         self.stage = if self.stage == Stage::Fresh { Stage::Behind } else { Stage::Lost };
     }

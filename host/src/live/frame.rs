@@ -6,7 +6,7 @@ use axum::extract::ws::Utf8Bytes;
 
 use crate::model::{Agent, Call, Event, Item, Party};
 
-/// One thing in a tenant's ring.
+/// One thing that subscribers are told.
 pub(super) enum Frame {
     /// A change of a record.
     Event {

@@ -1,18 +1,19 @@
 //! The feed: the ledger's events to any number of subscribers, resumable.
 //!
-//! Each tenant that somebody listens to has one bounded ring. An event is serialized once, when it enters the ring; a
-//! subscriber holds a place in it and nothing else. One that falls a whole ring behind is cut and resumes from the
-//! store: it never makes the hub or its neighbours wait.
+//! Each subscriber has a bounded place, into which what it wants is put and nothing else: nobody is woken for what is not
+//! theirs. An event is serialized once, when somebody wants it. Whose place is full is cut and resumes from the store: it
+//! never makes the hub or its neighbours wait.
 //!
 //! Nothing here knows sockets, and nothing here is kept: what must not be lost is read from the store again.
 
 mod desks;
 mod feed;
 mod frame;
+mod place;
 mod subscription;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::convert::Infallible;
+use std::sync::{Arc, Weak};
 
 use serde_json::{Map, Value};
 use tokio::sync::broadcast;
@@ -26,9 +27,7 @@ pub use subscription::Subscription;
 use crate::model::Instant;
 use crate::store::{Code, Events, Store, StoreError};
 use frame::Frame;
-
-/// Frames that a subscriber may be behind. At about a kilobyte each, a full ring is some megabytes for a tenant.
-const RING: usize = 4096;
+use place::{Followers, Wants};
 
 /// Commits that whoever listens to [`Live::published`] may be behind.
 const BACKLOG: usize = 1024;
@@ -36,7 +35,7 @@ const BACKLOG: usize = 1024;
 /// The feed of all tenants.
 pub struct Live {
     store: Store,
-    rings: Mutex<HashMap<String, broadcast::Sender<Arc<Frame>>>>,
+    followers: Arc<Followers>,
     desks: Arc<Desks>,
     published: broadcast::Sender<Events>,
 }
@@ -47,7 +46,7 @@ impl Live {
         let (commits, codes) = (store.subscribe(), store.codes());
         let (published, heard) = broadcast::channel(BACKLOG);
         let desks = Desks::new(store, heard);
-        let live = Arc::new(Live { store: store.clone(), rings: Mutex::default(), desks, published });
+        let live = Arc::new(Live { store: store.clone(), followers: Arc::default(), desks, published });
         tokio::spawn(pump(Arc::downgrade(&live), commits));
         tokio::spawn(tell(Arc::downgrade(&live), codes));
         live
@@ -61,8 +60,7 @@ impl Live {
         sight: Sight,
         subscription: Subscription,
     ) -> Result<Feed, StoreError> {
-        let ring = self.ring(tenant);
-        Feed::begin(self.store.clone(), tenant, ring, since, sight, subscription).await
+        Feed::begin(self.store.clone(), tenant, &self.followers, since, Wants { sight, subscription }).await
     }
 
     /// The calls under way, and changes at desks.
@@ -79,64 +77,36 @@ impl Live {
     /// Tells a tenant's subscribers something that is not in the ledger: how a source stands, how far a job has come,
     /// a code to scan. It has no number and is not kept. `more` must be a JSON object.
     pub fn notice(&self, tenant: &str, kind: &str, audience: Audience, more: Map<String, Value>) {
-        let rings = self.lock();
-        let Some(ring) = rings.get(tenant) else { return };
-        let mut frame = Map::new();
-        frame.insert("type".to_owned(), kind.into());
-        frame.insert("at".to_owned(), Instant::now().to_string().into());
-        frame.insert("tenant".to_owned(), tenant.into());
-        frame.extend(more);
-        let text = Value::Object(frame).to_string().into();
-        let _ = ring.send(Arc::new(Frame::Notice { kind: kind.to_owned(), audience, text }));
+        let make = || {
+            let mut frame = Map::new();
+            frame.insert("type".to_owned(), kind.into());
+            frame.insert("at".to_owned(), Instant::now().to_string().into());
+            frame.insert("tenant".to_owned(), tenant.into());
+            frame.extend(more);
+            let text = Value::Object(frame).to_string().into();
+            Ok::<_, Infallible>(Frame::Notice { kind: kind.to_owned(), audience: audience.clone(), text })
+        };
+        let Ok(()) = self.followers.tell(tenant, |wants| wants.hears(kind, &audience), make);
     }
 
     /// How many follow a tenant now.
     pub fn followers(&self, tenant: &str) -> usize {
-        self.lock().get(tenant).map_or(0, broadcast::Sender::receiver_count)
+        self.followers.of(tenant)
     }
 
     /// How many follow any tenant now.
     pub fn all_followers(&self) -> usize {
-        self.lock().values().map(broadcast::Sender::receiver_count).sum()
+        self.followers.all()
     }
 
-    fn ring(&self, tenant: &str) -> broadcast::Receiver<Arc<Frame>> {
-        let mut rings = self.lock();
-        match rings.get(tenant) {
-            Some(ring) => ring.subscribe(),
-            None => {
-                let (ring, receiver) = broadcast::channel(RING);
-                rings.insert(tenant.to_owned(), ring);
-                receiver
-            }
-        }
-    }
-
-    /// Hands the events of one commit on. Those of tenants that nobody listens to are not even serialized.
+    /// Hands the events of one commit on. Those that nobody wants are not even serialized.
     fn publish(&self, events: &Events) {
-        let mut rings = self.lock();
         for event in events.iter() {
-            let Some(ring) = rings.get(&event.tenant) else { continue };
-            if ring.receiver_count() == 0 {
-                rings.remove(&event.tenant);
-                continue;
-            }
-            match Frame::of(event) {
-                Ok(frame) => drop(ring.send(Arc::new(frame))),
-                Err(why) => tracing::error!(tenant = event.tenant, seq = event.seq, %why, "an event has no JSON"),
+            let wanted = |wants: &Wants| wants.told(event).is_some();
+            if let Err(why) = self.followers.tell(&event.tenant, wanted, || Frame::of(event)) {
+                tracing::error!(tenant = event.tenant, seq = event.seq, %why, "an event has no JSON");
             }
         }
-    }
-
-    /// Sends everybody to the store: commits went by unseen.
-    fn all_behind(&self) {
-        for ring in self.lock().values() {
-            let _ = ring.send(Arc::new(Frame::Behind));
-        }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, broadcast::Sender<Arc<Frame>>>> {
-        self.rings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -152,7 +122,7 @@ async fn pump(live: Weak<Live>, mut commits: broadcast::Receiver<Events>) {
             }
             Err(RecvError::Lagged(missed)) => {
                 tracing::warn!(missed, "the live feed fell behind the ledger: subscribers read on from the store");
-                live.all_behind();
+                live.followers.all_behind();
                 live.desks.missed_some();
             }
             Err(RecvError::Closed) => return,

@@ -19,8 +19,9 @@ use crate::table::Row;
 /// As much as the hub reads at once.
 const CHUNK: usize = 64 * 1024;
 
-/// How often all recordings are told in one turn, each time as other calls.
-const ROUNDS: u64 = 10;
+/// How often all recordings are told in one turn, each time as other calls: a session lives for days, so its beginning is
+/// not to count.
+const ROUNDS: u64 = 60;
 
 /// Turns of each, one after the other; the quickest counts: what disturbs it is not its own.
 const TURNS: usize = 5;
