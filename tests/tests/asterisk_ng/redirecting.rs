@@ -109,7 +109,7 @@ async fn a_busy_responsible_is_passed_over_and_a_key_may_be_asked_for() {
     told.before("Event: HangupRequest");
     world.reaches(&id(&call), "answered").await;
     assert_eq!(world.redirecting(&query).await.1, "602", "Anna is on the telephone");
-    let route = world.hub.ask(reqwest::Method::GET, &format!("/v1/route/{CLIENT}")).await;
+    let route = world.hub.ask(Method::GET, &format!("/v1/route/{CLIENT}")).await;
     assert_eq!(route.text().await.unwrap(), "602", "the hub's own address says the same");
     told.end();
     world.reaches(&id(&call), "ended").await;
