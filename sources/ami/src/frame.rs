@@ -35,7 +35,8 @@ pub enum Piece<'a> {
 /// Cuts a stream into messages.
 pub struct Framer {
     bytes: Vec<u8>,
-    /// Finds the end of a message; made once, for it is looked for all the time.
+    /// Finds the end of a message but for its first byte: each line ends as that begins, and the search would stop at every
+    /// one. Made once, for it is looked for all the time.
     end: Finder<'static>,
     /// Where the next message begins.
     at: usize,
@@ -46,7 +47,7 @@ pub struct Framer {
 
 impl Default for Framer {
     fn default() -> Self {
-        Self { bytes: Vec::new(), end: Finder::new(END), at: 0, searched: 0, greeted: false }
+        Self { bytes: Vec::new(), end: Finder::new(&END[1..]), at: 0, searched: 0, greeted: false }
     }
 }
 
@@ -96,8 +97,16 @@ impl Framer {
             };
         }
         let searched = self.searched.max(self.at);
-        let from = searched.saturating_sub(END.len() - 1).max(self.at);
-        let mut end = self.end.find(&self.bytes[from..]).map(|end| from + end);
+        let mut from = searched.saturating_sub(END.len() - 1).max(self.at);
+        let mut end = None;
+        while let Some(found) = self.end.find(&self.bytes[from..]) {
+            let found = from + found;
+            if found > self.at && self.bytes[found - 1] == END[0] {
+                end = Some(found - 1);
+                break;
+            }
+            from = found + 1;
+        }
         if end.is_some() && rest.len() >= OUTPUT.len() && rest[..OUTPUT.len()].eq_ignore_ascii_case(OUTPUT) {
             end = memmem::find(rest, END_OF_OUTPUT).map(|end| self.at + end + END_OF_OUTPUT.len() - END.len());
         }

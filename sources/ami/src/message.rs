@@ -1,7 +1,6 @@
 //! One message: names and values in the order they came.
 
-use memchr::memchr;
-use memchr::memmem::FinderRev;
+use memchr::{memchr, memrchr};
 
 /// Where a line's name and value stand.
 #[derive(Clone, Copy, Debug)]
@@ -51,20 +50,20 @@ pub fn first_line(message: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// Finds the value of one line in messages whose other lines are of no interest.
-pub struct Peek(FinderRev<'static>, usize);
-
-impl Peek {
-    /// For lines that begin like this: `\r\nName: `.
-    pub fn new(line: &'static [u8]) -> Self {
-        Self(FinderRev::new(line), line.len())
+/// The value of the last line that begins with `name`, colon and blank with it, in a message whose other lines are of no
+/// interest. What is looked for so stands near the end.
+pub fn last<'a>(message: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let mut end = message.len();
+    while let Some(at) = memrchr(b'\n', &message[..end]) {
+        let line = &message[at + 1..];
+        if at > 0 && message[at - 1] == b'\r' && line.first() == name.as_bytes().first() {
+            if let Some(value) = line.strip_prefix(name.as_bytes()) {
+                return Some(&value[..end_of_line(value, 0)]);
+            }
+        }
+        end = at;
     }
-
-    /// The value in this message.
-    pub fn find<'a>(&self, message: &'a [u8]) -> Option<&'a [u8]> {
-        let start = self.0.rfind(message)? + self.1;
-        Some(&message[start..end_of_line(message, start)])
-    }
+    None
 }
 
 impl<'a> Message<'a> {
@@ -93,7 +92,7 @@ impl<'a> Message<'a> {
     pub fn find(&self, name: &str) -> Option<&'a [u8]> {
         let same = |line: &&Line| {
             (line.colon - line.start) as usize == name.len()
-                && self.bytes[line.start as usize..line.colon as usize].eq_ignore_ascii_case(name.as_bytes())
+                && is(&self.bytes[line.start as usize..line.colon as usize], name.as_bytes())
         };
         self.lines.iter().find(same).map(|line| self.pair(line).1)
     }
@@ -110,10 +109,10 @@ impl<'a> Message<'a> {
         for line in self.lines {
             let (name, value) = self.pair(line);
             let Some((before, rest)) = name.split_at_checked(prefix.len()) else { continue };
-            if !before.eq_ignore_ascii_case(prefix.as_bytes()) {
+            if !is(before, prefix.as_bytes()) {
                 continue;
             }
-            let is = |field: &str| rest.eq_ignore_ascii_case(field.as_bytes());
+            let is = |field: &str| is(rest, field.as_bytes());
             // The length tells most of them apart.
             let slot = match rest.len() {
                 5 if is("Exten") => &mut chan.exten,
@@ -145,6 +144,25 @@ impl<'a> Message<'a> {
         }
         chan
     }
+}
+
+/// Whether these are the letters of a name, in whatever case: eight at a time, for names are what is compared most.
+///
+/// A bit tells lower case from upper. Nothing but a letter becomes one by it, and what becomes a digit or a hyphen is a
+/// control character, which no name has.
+#[inline(always)]
+fn is(bytes: &[u8], name: &[u8]) -> bool {
+    const CASE: u64 = 0x2020_2020_2020_2020;
+    let folded = |text: &[u8], at: usize| {
+        let word = text.get(at..at + 8).and_then(|word| word.try_into().ok());
+        word.map(|word| u64::from_le_bytes(word) | CASE)
+    };
+    if bytes.len() != name.len() {
+        return false;
+    }
+    let whole = name.len() / 8 * 8;
+    let words = (0..whole).step_by(8).all(|at| folded(bytes, at) == folded(name, at));
+    words && bytes[whole..].iter().zip(&name[whole..]).all(|(one, other)| one | 0x20 == other | 0x20)
 }
 
 fn end_of_line(bytes: &[u8], start: usize) -> usize {
@@ -190,7 +208,31 @@ mod tests {
         assert_eq!((own.name, own.uid), (&b"PJSIP/1-1"[..], &b"1.1"[..]));
         assert_eq!((dest.name, dest.uid), (&b"PJSIP/2-1"[..], &b"1.2"[..]));
         assert_eq!(first_line(bytes), (&b"Event"[..], &b"X"[..]));
-        assert_eq!(Peek::new(b"\r\nUniqueid: ").find(bytes), Some(&b"9"[..]));
+        assert_eq!(last(bytes, "Uniqueid: "), Some(&b"9"[..]));
+        assert_eq!(last(bytes, "CallerIDName: "), Some(&b"a: \\\"b\r<c>"[..]));
+        assert_eq!(
+            (last(bytes, "Event: "), last(bytes, "Empty: ")),
+            (None, Some(&b""[..])),
+            "the first line is not looked at"
+        );
+        assert_eq!(last(b"Event: X\r\nA: 1\nB: 2\r\nC: 3", "B: "), None, "a line ends with CR LF");
+    }
+
+    #[test]
+    fn names_are_the_same_in_whatever_case() {
+        for name in ["", "Ab", "Uniqueid", "ConnectedLineNum", "ConnectedLineName", "X-Header-1"] {
+            for spelling in [name.to_owned(), name.to_lowercase(), name.to_uppercase()] {
+                assert!(is(spelling.as_bytes(), name.as_bytes()), "{spelling}");
+            }
+            for at in 0..name.len() {
+                let mut other = name.as_bytes().to_vec();
+                for byte in (b' '..=b'~').filter(|byte| !byte.eq_ignore_ascii_case(&name.as_bytes()[at])) {
+                    other[at] = byte;
+                    assert!(!is(&other, name.as_bytes()), "{name}: {}", other.escape_ascii());
+                }
+            }
+            assert!(!is(format!("{name}x").as_bytes(), name.as_bytes()));
+        }
     }
 
     #[test]

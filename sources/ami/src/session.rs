@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::event::{self, Event, Interest};
 use crate::frame::{Framer, Piece};
 use crate::login;
-use crate::message::{Line, Message, Peek, first_line};
+use crate::message::{Line, Message, first_line, last};
 use crate::settings::{Login, Plan};
 use crate::text;
 
@@ -45,13 +45,6 @@ pub(crate) enum Stage {
 /// One connection's state.
 pub struct Session(Result<Box<Work>, String>);
 
-/// What is looked at in events of which nearly all are passed over.
-struct Peeks {
-    variable: Peek,
-    application: Peek,
-    data: Peek,
-}
-
 /// A session whose settings are good.
 pub(crate) struct Work {
     pub(crate) plan: Rc<Plan>,
@@ -59,7 +52,6 @@ pub(crate) struct Work {
     pub(crate) clock: Clock,
     framer: Framer,
     lines: Vec<Line>,
-    peeks: Peeks,
     pub(crate) stage: Stage,
     /// The next action's number.
     pub(crate) next: u64,
@@ -113,11 +105,6 @@ impl Work {
             clock: Clock::default(),
             framer: Framer::default(),
             lines: Vec::new(),
-            peeks: Peeks {
-                variable: Peek::new(b"\r\nVariable: "),
-                application: Peek::new(b"\r\nApplication: "),
-                data: Peek::new(b"\r\nAppData: "),
-            },
             stage: Stage::Down,
             next: 1,
             waiting: HashMap::new(),
@@ -254,7 +241,7 @@ impl Work {
         let wanted = match event::interest(name) {
             Interest::Whole => true,
             Interest::Variable => {
-                self.peeks.variable.find(raw).is_some_and(|variable| self.plan.variable(variable).is_some())
+                last(raw, "Variable: ").is_some_and(|variable| self.plan.variable(variable).is_some())
             }
             Interest::Application => self.book.wants_extensions() || self.tells(raw),
             Interest::Nothing => {
@@ -275,9 +262,9 @@ impl Work {
 
     /// Whether a step in the dialplan says something about its call.
     fn tells(&self, raw: &[u8]) -> bool {
-        let Some(application) = self.peeks.application.find(raw) else { return false };
+        let Some(application) = last(raw, "Application: ") else { return false };
         if application.eq_ignore_ascii_case(b"Set") {
-            let data = self.peeks.data.find(raw).unwrap_or_default();
+            let data = last(raw, "AppData: ").unwrap_or_default();
             let name = &data[..memchr::memchr(b'=', data).unwrap_or(0)];
             return self.plan.variable(name.trim_ascii()).is_some();
         }
