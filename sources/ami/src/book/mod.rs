@@ -21,11 +21,10 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
 use cordboard_sdk::records::{Observation, Trust};
-use foldhash::HashMap;
 use slab::Slab;
 
 pub use ends::Ends;
@@ -91,14 +90,14 @@ impl Book {
             plan,
             channels: Slab::new(),
             calls: Slab::new(),
-            by_uid: HashMap::default(),
-            by_id: HashMap::default(),
-            bridges: HashMap::default(),
-            pairs: HashMap::default(),
-            planned: HashMap::default(),
+            by_uid: HashMap::new(),
+            by_id: HashMap::new(),
+            bridges: HashMap::new(),
+            pairs: HashMap::new(),
+            planned: HashMap::new(),
             leaving: VecDeque::new(),
             over: VecDeque::new(),
-            is_over: HashMap::default(),
+            is_over: HashMap::new(),
             changed: Vec::new(),
             ready: Vec::new(),
             serial: 0,
