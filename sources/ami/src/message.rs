@@ -56,10 +56,11 @@ pub fn last<'a>(message: &'a [u8], name: &str) -> Option<&'a [u8]> {
     let mut end = message.len();
     while let Some(at) = memrchr(b'\n', &message[..end]) {
         let line = &message[at + 1..];
-        if at > 0 && message[at - 1] == b'\r' && line.first() == name.as_bytes().first() {
-            if let Some(value) = line.strip_prefix(name.as_bytes()) {
-                return Some(&value[..end_of_line(value, 0)]);
-            }
+        if at > 0
+            && message[at - 1] == b'\r'
+            && let Some(value) = line.strip_prefix(name.as_bytes())
+        {
+            return Some(&value[..end_of_line(value, 0)]);
         }
         end = at;
     }
