@@ -7,7 +7,7 @@ use md5::{Digest, Md5};
 use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{broadcast, mpsc};
 use tokio::time::{sleep, timeout};
 
 use super::action::{Action, Came, next};
@@ -61,8 +61,10 @@ async fn serve(stream: TcpStream, shared: &Arc<Shared>) {
     if send(&mut write, shared, banner.as_bytes()).await
         && let Ok(Some((user, events))) = timeout(LOGIN, login(&mut came, &mut write, shared)).await
     {
+        // It hears what is told from the moment on that it counts.
+        let told = shared.events.subscribe();
         let _logged_in = LoggedIn::new(shared);
-        logged_in(&mut came, &mut write, shared, &user, events).await;
+        logged_in(&mut came, &mut write, shared, &user, events, told).await;
     }
     reading.abort();
 }
@@ -174,8 +176,8 @@ async fn logged_in(
     shared: &Arc<Shared>,
     user: &User,
     mut hears: bool,
+    mut events: broadcast::Receiver<Said>,
 ) {
-    let mut events = shared.events.subscribe();
     let mut filters = Filters::default();
     loop {
         tokio::select! {
