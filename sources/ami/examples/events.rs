@@ -3,7 +3,7 @@
 #![allow(clippy::print_stdout)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cordboard_ami::Session;
@@ -60,19 +60,25 @@ fn renumbered(bytes: &[u8], number: u64) -> Vec<u8> {
 
 /// The events of all recordings of one version, without the banners and answers.
 fn recordings(version: &str) -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings").join(version);
     let mut streams = Vec::new();
-    for entry in std::fs::read_dir(folder).expect("the recordings") {
+    for entry in std::fs::read_dir(folder(version)).expect("the recordings") {
         let path = entry.expect("a file").path();
         let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
         if path.extension().is_some_and(|end| end == "ami") && !name.starts_with(['z', 'w', 'o']) {
-            let bytes = std::fs::read(&path).expect("a stream");
-            let start =
-                bytes.windows(16).position(|window| window == b"\r\n\r\nEvent: Newch").map_or(0, |start| start + 4);
-            streams.push(bytes[start..].to_vec());
+            streams.push(recording(&path));
         }
     }
     streams
+}
+
+fn folder(version: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings").join(version)
+}
+
+fn recording(path: &Path) -> Vec<u8> {
+    let bytes = std::fs::read(path).expect("a stream");
+    let start = bytes.windows(16).position(|window| window == b"\r\n\r\nEvent: Newch").map_or(0, |start| start + 4);
+    bytes[start..].to_vec()
 }
 
 fn events(streams: &[Vec<u8>]) -> usize {
@@ -112,7 +118,7 @@ fn main() {
             (TIMES.load(Ordering::Relaxed) - allocated) as f64 * 100.0 / total as f64,
         );
     }
-    let answered = recordings("asterisk-16").into_iter().max_by_key(Vec::len).expect("a recording");
+    let answered = recording(&folder("asterisk-16").join("a_inbound_answered.ami"));
     let upto = answered.windows(20).position(|window| window == b"Event: HangupRequest").unwrap_or(answered.len());
     let mut session = session(&outside);
     let before = HELD.load(Ordering::Relaxed);
