@@ -13,9 +13,10 @@ impl Book {
             return;
         }
         let members = self.bridges.get(bridge).map(Vec::as_slice).unwrap_or_default();
-        let others: Vec<usize> = members.iter().copied().filter(|other| *other != index).collect();
+        let is_other = |other: &usize| *other != index && self.channels[*other].is_party();
+        let others: Vec<usize> = members.iter().copied().filter(is_other).collect();
         let call = self.channels[index].call;
-        for other in others.into_iter().filter(|other| self.channels[*other].is_party()).collect::<Vec<_>>() {
+        for other in others {
             let theirs = self.channels[other].call;
             if theirs == call {
                 for end in [index, other] {

@@ -10,6 +10,7 @@ mod channel;
 mod detail;
 mod dial;
 mod ends;
+mod fresh;
 mod leg;
 mod moves;
 mod over;

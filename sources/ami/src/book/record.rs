@@ -1,45 +1,50 @@
 //! What a call looks like as a record, and what of it is news.
 
-use cordboard_sdk::records::{self, CallPhase, Desk, Direction, Item, Observation, Recording, Transfer, Trust};
-use cordboard_sdk::vocabulary::{Agent, Party, Phone};
+use std::borrow::Cow;
+
+use cordboard_sdk::records::{self, CallPhase, Direction, Item, Observation, Trust};
 
 use super::call::{Call, Who};
 use super::channel::Side;
+use super::fresh::{Extension, Face, Number, Rung, fresh, fresh_of};
+use super::leg::Leg;
 use crate::settings::{Place, Plan};
 
 impl Call {
-    /// The record, as far as it is known.
-    pub fn record(&self, plan: &Plan) -> records::Call {
+    /// What the record says by now and `said` did not. Afterwards `said` says it, too.
+    fn tell(&self, plan: &Plan, said: &mut records::Call) -> records::Call {
         let direction = self.direction(plan);
-        let outcome = self.outcome(direction);
+        let attributes = self.attributes();
         records::Call {
-            phase: self.phase(),
-            outcome: outcome.map(str::to_owned),
-            direction,
-            caller: self.caller.party(),
-            callee: self.callee.as_ref().map(|number| {
-                let own = direction == Some(Direction::Internal) && plan.is_internal(number);
-                let agent = own.then(|| Agent::extension(number));
-                Party { number: Some(Phone::raw(number)), name: None, agent }
-            }),
-            line: self.line(direction).map(Phone::raw),
-            queue: self.queue.clone(),
-            agent: self.agent().map(Agent::extension),
-            started_at: self.started,
-            answered_at: self.answered_at,
-            ended_at: self.ended_at,
+            phase: fresh(&mut said.phase, self.phase()),
+            outcome: fresh(&mut said.outcome, self.outcome(direction)),
+            direction: fresh(&mut said.direction, direction),
+            caller: fresh(&mut said.caller, self.caller.face()),
+            callee: fresh(
+                &mut said.callee,
+                self.callee.as_deref().map(|number| {
+                    let own = direction == Some(Direction::Internal) && plan.is_internal(number);
+                    Face { number: Some(number), name: None, extension: own.then_some(number) }
+                }),
+            ),
+            line: fresh(&mut said.line, self.line(direction).map(Number)),
+            queue: fresh(&mut said.queue, self.queue.as_deref()),
+            agent: fresh(&mut said.agent, self.agent().map(Extension)),
+            started_at: fresh(&mut said.started_at, self.started),
+            answered_at: fresh(&mut said.answered_at, self.answered_at),
+            ended_at: fresh(&mut said.ended_at, self.ended_at),
             duration: None,
-            talk: self.talk(),
-            hold: (self.was_held && (self.held_since.is_none() || self.ended)).then(|| seconds(self.held)),
-            wait: self.waited().map(seconds),
-            hangup_cause: self.cause.filter(|_| self.ended),
-            hangup_by: self.hangup_by().map(str::to_owned),
-            desks: self.desks(),
-            recordings: self.recordings(),
-            transfers: self.moves.iter().map(super::moves::Move::transfer).collect(),
-            system: plan.name.clone(),
+            talk: fresh(&mut said.talk, self.talk()),
+            hold: fresh(&mut said.hold, self.held()),
+            wait: fresh(&mut said.wait, self.waited().map(seconds)),
+            hangup_cause: fresh(&mut said.hangup_cause, self.cause.filter(|_| self.ended)),
+            hangup_by: fresh(&mut said.hangup_by, self.hangup_by()),
+            desks: fresh_of(&mut said.desks, self.desks()),
+            recordings: fresh_of(&mut said.recordings, self.audible().iter().map(String::as_str)),
+            transfers: fresh_of(&mut said.transfers, self.moves.iter()),
+            system: fresh(&mut said.system, plan.name.as_deref()),
             notes: None,
-            attributes: self.attributes(),
+            attributes: fresh_of(&mut said.attributes, attributes.iter()),
         }
     }
 
@@ -94,73 +99,64 @@ impl Call {
         }
     }
 
-    fn desks(&self) -> Vec<Desk> {
+    fn held(&self) -> Option<u32> {
+        (self.was_held && (self.held_since.is_none() || self.ended)).then(|| seconds(self.held))
+    }
+
+    fn desks(&self) -> impl Iterator<Item = Rung<'_>> + Clone {
         let offered = self.legs.iter().filter(|leg| {
             // The telephone of who clicks to call rings too. It is no desk that is called, unless that is all there was.
             leg.was_offered()
                 && (leg.side == Side::Callee || leg.part > 0 || self.ended && leg.answered.is_none() && !self.answered)
         });
-        let desk = |leg: &super::leg::Leg| match &leg.place {
-            Place::Extension(extension) => Some(Desk {
-                extension: extension.clone(),
-                rang_at: leg.rang.unwrap_or(leg.began),
-                answered_at: leg.answered,
-                stopped_at: leg.stopped,
-            }),
-            _ => None,
-        };
         let told = self.told.iter().filter(|desk| desk.stopped_at.is_some());
-        offered.filter_map(desk).chain(told.cloned()).collect()
+        offered.filter_map(Leg::rung).chain(told.map(Rung::from))
     }
 
-    /// A recording that began before anybody answered may never have been written: it is told with the answer.
-    fn recordings(&self) -> Vec<Recording> {
-        if !self.answered && !self.voicemail {
-            return vec![];
-        }
-        let recording = |path: &String| Recording { id: path.clone(), url: None, media_type: None, duration: None };
-        self.recordings.iter().map(recording).collect()
+    /// The recordings. One that began before anybody answered may never have been written: it is told with the answer.
+    fn audible(&self) -> &[String] {
+        if self.answered || self.voicemail { &self.recordings } else { &[] }
     }
 
-    fn attributes(&self) -> Vec<(String, String)> {
+    fn attributes(&self) -> Vec<(&'static str, Cow<'_, str>)> {
         let mut attributes = Vec::new();
-        let mut tell = |name: &str, value: String| attributes.push((name.to_owned(), value));
+        let mut tell = |name, value| attributes.push((name, value));
         if self.anonymous {
-            tell("anonymous", "true".to_owned());
+            tell("anonymous", Cow::Borrowed("true"));
         }
         if self.placed {
-            tell("click-to-call", "true".to_owned());
+            tell("click-to-call", Cow::Borrowed("true"));
         }
         if self.repaired {
-            tell("repaired", "true".to_owned());
+            tell("repaired", Cow::Borrowed("true"));
         }
         if self.was_held && !self.ended {
-            tell("on-hold", self.held_since.is_some().to_string());
+            tell("on-hold", Cow::Borrowed(if self.held_since.is_some() { "true" } else { "false" }));
         }
         if self.was_muted && !self.ended {
-            tell("muted", if self.muted.is_empty() { "none".to_owned() } else { self.muted.join(" ") });
+            tell("muted", if self.muted.is_empty() { "none".into() } else { self.muted.join(" ").into() });
         }
         if let Some(rang) = self.rang() {
-            tell("ring-seconds", seconds(rang).to_string());
+            tell("ring-seconds", seconds(rang).to_string().into());
         }
         if let Some(last) = &self.last_party
             && !self.moves.is_empty()
         {
-            tell("final-party", last.clone());
+            tell("final-party", Cow::Borrowed(last));
         }
         attributes
     }
 
     /// What is news, as an observation; nothing when nothing is.
     pub fn news(&mut self, plan: &Plan, at: u64, trust: Trust) -> Option<Observation> {
-        let record = self.record(plan);
-        let news = difference(&self.reported, &record);
+        let mut said = std::mem::take(&mut self.reported);
+        let news = self.tell(plan, &mut said);
+        self.reported = said;
         let joined = self.also.len() > self.reported_also;
         if news == records::Call::default() && !joined {
             return None;
         }
         self.last_at = at.max(self.last_at + 1);
-        self.reported = record;
         self.reported_also = self.also.len();
         Some(Observation {
             id: self.id.clone(),
@@ -173,45 +169,19 @@ impl Call {
 }
 
 impl Who {
-    fn party(&self) -> Option<Party> {
-        if self.number.is_none() && self.name.is_none() && self.extension.is_none() {
-            return None;
-        }
-        Some(Party {
-            number: self.number.as_ref().map(Phone::raw),
-            name: self.name.clone(),
-            agent: self.extension.as_ref().map(Agent::extension),
-        })
+    fn face(&self) -> Option<Face<'_>> {
+        let (number, name, extension) = (self.number.as_deref(), self.name.as_deref(), self.extension.as_deref());
+        (number.is_some() || name.is_some() || extension.is_some()).then_some(Face { number, name, extension })
     }
 }
 
-impl super::moves::Move {
-    fn transfer(&self) -> Transfer {
-        Transfer {
-            kind: self.kind.to_owned(),
-            at: self.at,
-            by: self.by.clone(),
-            to: self.to.clone(),
-            answered: self.answered,
-        }
+impl Leg {
+    /// As a record tells it, when a telephone of the tenant's is there.
+    fn rung(&self) -> Option<Rung<'_>> {
+        let Place::Extension(extension) = &self.place else { return None };
+        let rang_at = self.rang.unwrap_or(self.began);
+        Some(Rung { extension, rang_at, answered_at: self.answered, stopped_at: self.stopped })
     }
-}
-
-/// What `new` says and `old` did not.
-fn difference(old: &records::Call, new: &records::Call) -> records::Call {
-    macro_rules! changed {
-        ($($field:ident),+; $($list:ident),+) => {
-            records::Call {
-                $($field: if new.$field == old.$field { None } else { new.$field.clone() },)+
-                $($list: new.$list.iter().filter(|item| !old.$list.contains(item)).cloned().collect(),)+
-            }
-        };
-    }
-    changed!(
-        phase, outcome, direction, caller, callee, line, queue, agent, started_at, answered_at, ended_at, duration,
-        talk, hold, wait, hangup_cause, hangup_by, system, notes;
-        desks, recordings, transfers, attributes
-    )
 }
 
 /// Whole seconds, to the nearest.
