@@ -4,6 +4,8 @@ use crate::message::Message;
 
 /// How late an event may be before its time stamp is taken for that of a clock that was set anew. Milliseconds.
 const LATE: u64 = 10_000;
+/// For how long the quickest event counts. Milliseconds.
+const LATELY: u64 = 60_000;
 
 /// The hub's clock as calls see it: it never goes back while calls are open, and where the PBX stamps its events, the
 /// distances between them are those of the stamps.
@@ -12,9 +14,41 @@ pub struct Clock {
     last: u64,
     /// What was added because the hub's clock went back.
     drift: u64,
-    /// The PBX's clock is so far behind the hub's (or ahead of it), at least; known with the first stamp.
-    behind: Option<i64>,
+    /// How far the PBX's clock is behind the hub's (or ahead of it); known with the first stamp.
+    behind: Option<Behind>,
     now: u64,
+}
+
+/// The least distance of two clocks, of late: they do not run at the same speed, and a connection lives for weeks.
+#[derive(Clone, Copy)]
+struct Behind {
+    /// Since when the least is looked for anew.
+    since: u64,
+    /// The least since then.
+    least: i64,
+    /// The least of the time before.
+    before: i64,
+}
+
+impl Behind {
+    fn new(now: u64, behind: i64) -> Self {
+        Self { since: now, least: behind, before: behind }
+    }
+
+    fn least(&self) -> i64 {
+        self.least.min(self.before)
+    }
+
+    /// One more distance was seen.
+    fn seen(self, now: u64, behind: i64) -> Self {
+        if behind.saturating_sub(self.least()) > LATE as i64 {
+            Self::new(now, behind)
+        } else if now.saturating_sub(self.since) >= LATELY {
+            Self { since: now, least: behind, before: self.least }
+        } else {
+            Self { least: self.least.min(behind), ..self }
+        }
+    }
 }
 
 impl Clock {
@@ -46,12 +80,9 @@ impl Clock {
     pub fn of(&mut self, message: &Message<'_>) -> u64 {
         let Some(stamp) = message.find("Timestamp").and_then(stamp) else { return self.now };
         let behind = self.now as i64 - stamp as i64;
-        let least = match self.behind {
-            Some(least) if behind >= least && behind - least <= LATE as i64 => least,
-            _ => behind,
-        };
-        self.behind = Some(least);
-        u64::try_from(stamp as i64 + least).unwrap_or(self.now)
+        let known = self.behind.map_or_else(|| Behind::new(self.now, behind), |known| known.seen(self.now, behind));
+        self.behind = Some(known);
+        u64::try_from(stamp as i64 + known.least()).unwrap_or(self.now)
     }
 }
 
@@ -93,5 +124,18 @@ mod tests {
         assert_eq!(at(&mut clock, "1795246795.500"), 5_003_000, "none is from the future");
         assert_eq!(at(&mut clock, "1795246000.000"), 5_003_000, "the PBX's clock was set anew");
         assert_eq!(at(&mut clock, "soon"), 5_003_000);
+    }
+
+    #[test]
+    fn clocks_that_drift_apart_stay_together() {
+        let mut clock = Clock::default();
+        for minute in 0..120 {
+            // The PBX loses a tenth of a second in a minute.
+            let now = 1_795_246_792_000 + minute * 60_000;
+            clock.set(now, true);
+            let stamp = format!("{:.3}", (now - minute * 100) as f64 / 1000.0);
+            let told = at(&mut clock, &stamp);
+            assert!(now - told <= 200, "{minute}: {} ms early", now - told);
+        }
     }
 }

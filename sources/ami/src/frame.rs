@@ -42,12 +42,30 @@ pub struct Framer {
     at: usize,
     /// Up to where no end was found.
     searched: usize,
+    /// What was counted of the message that begins at `at` and has not ended yet.
+    counted: Counted,
     greeted: bool,
+}
+
+/// How long a message is so far, that none is looked at from its beginning each time that a piece of it comes.
+#[derive(Default)]
+struct Counted {
+    bytes: usize,
+    lines: usize,
+    /// Bytes of the line that has not ended.
+    line: usize,
 }
 
 impl Default for Framer {
     fn default() -> Self {
-        Self { bytes: Vec::new(), end: Finder::new(&END[1..]), at: 0, searched: 0, greeted: false }
+        Self {
+            bytes: Vec::new(),
+            end: Finder::new(&END[1..]),
+            at: 0,
+            searched: 0,
+            counted: Counted::default(),
+            greeted: false,
+        }
     }
 }
 
@@ -79,7 +97,7 @@ impl Framer {
         self.at = end + END.len();
         self.searched = self.at;
         let message = &self.bytes[start..end];
-        check(message)?;
+        std::mem::take(&mut self.counted).check(message)?;
         Ok(Some(Piece::Message(message)))
     }
 
@@ -108,38 +126,45 @@ impl Framer {
             from = found + 1;
         }
         if end.is_some() && rest.len() >= OUTPUT.len() && rest[..OUTPUT.len()].eq_ignore_ascii_case(OUTPUT) {
-            end = memmem::find(rest, END_OF_OUTPUT).map(|end| self.at + end + END_OF_OUTPUT.len() - END.len());
+            let from = searched.saturating_sub(END_OF_OUTPUT.len() - 1).max(self.at);
+            let output = memmem::find(&self.bytes[from..], END_OF_OUTPUT);
+            end = output.map(|end| from + end + END_OF_OUTPUT.len() - END.len());
         }
         if end.is_none() {
             self.searched = self.bytes.len();
-            check(rest)?;
+            self.counted.check(rest)?;
         }
         Ok(end)
     }
 }
 
-/// Whether a message, whole or not, is within the bounds.
-fn check(message: &[u8]) -> Result<(), String> {
-    if message.len() <= HARMLESS {
-        return Ok(());
-    }
-    if message.len() > MESSAGE {
-        return Err(format!("a message of more than {MESSAGE} bytes came: it was not read to its end"));
-    }
-    let (mut rest, mut lines) = (message, 0);
-    loop {
-        let line = memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
-        lines += 1;
-        if line > LINE {
-            return Err(format!("a line of more than {LINE} bytes came: it was not read to its end"));
-        }
-        if lines > LINES {
-            return Err(format!("a message of more than {LINES} lines came: it was not read to its end"));
-        }
-        rest = &rest[line..];
-        if rest.is_empty() {
+impl Counted {
+    /// Whether a message, whole or not, is within the bounds. Only what has come since the last time is looked at.
+    fn check(&mut self, message: &[u8]) -> Result<(), String> {
+        if message.len() <= HARMLESS {
             return Ok(());
         }
+        if message.len() > MESSAGE {
+            return Err(format!("a message of more than {MESSAGE} bytes came: it was not read to its end"));
+        }
+        let mut rest = message.get(self.bytes..).unwrap_or_default();
+        self.bytes = self.bytes.max(message.len());
+        while !rest.is_empty() {
+            let end = memchr(b'\n', rest).map(|end| end + 1);
+            let read = end.unwrap_or(rest.len());
+            self.line += read;
+            if self.line > LINE {
+                return Err(format!("a line of more than {LINE} bytes came: it was not read to its end"));
+            }
+            if end.is_some() {
+                (self.line, self.lines) = (0, self.lines + 1);
+            }
+            if self.lines >= LINES {
+                return Err(format!("a message of more than {LINES} lines came: it was not read to its end"));
+            }
+            rest = &rest[read..];
+        }
+        Ok(())
     }
 }
 
@@ -190,6 +215,25 @@ mod tests {
             std::iter::once(&b"Asterisk\r\n"[..]).chain((0..20_000).map(|_| &b"a\r\n"[..])).collect();
         assert!(pieces(&short).expect_err("lines").contains("lines came"));
         assert!(pieces(&[&[b'x'; 2000]]).expect_err("no banner").contains("does not greet"));
+    }
+
+    #[test]
+    fn what_comes_byte_by_byte_is_counted_once() {
+        let message = ["Event: X\r\n", &"Name: value\r\n".repeat(9_000)].concat();
+        let mut framer = Framer::default();
+        framer.push(b"Asterisk\r\n".to_vec());
+        assert_eq!(framer.next(), Ok(Some(Piece::Banner(b"Asterisk"))));
+        let mut counted = 0;
+        for byte in message.bytes() {
+            framer.push(vec![byte]);
+            assert_eq!(framer.next(), Ok(None));
+            assert!(framer.counted.bytes >= counted, "nothing is read from its beginning again");
+            counted = framer.counted.bytes;
+        }
+        assert_eq!((counted, framer.counted.lines), (message.len(), 9_001));
+        framer.push(b"\r\n".to_vec());
+        assert!(matches!(framer.next(), Ok(Some(Piece::Message(found))) if found.len() == message.len() - 2));
+        assert_eq!(framer.counted.bytes, 0, "the next one is counted anew");
     }
 
     proptest! {

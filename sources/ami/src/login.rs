@@ -67,6 +67,7 @@ impl Work {
 
     pub(crate) fn no_list(&mut self, words: &str) {
         self.show(&format!("logged in; no right to list channels: {words}"));
+        self.book.is_unlisted();
         if self.book.has_unheard() {
             self.set_timer(timer::UNHEARD, UNHEARD_TIME);
         }
@@ -99,7 +100,8 @@ pub fn key(challenge: &[u8], password: &str) -> String {
 
 /// Milliseconds of `HH:MM:SS`; before Asterisk 12 it may be seconds.
 pub fn duration(bytes: &[u8]) -> u64 {
-    let seconds = bytes.split(|byte| *byte == b':').try_fold(0_u64, |sum, part| Some(sum * 60 + integer(part)?));
+    let seconds =
+        bytes.split(|byte| *byte == b':').try_fold(0_u64, |sum, part| sum.checked_mul(60)?.checked_add(integer(part)?));
     seconds.unwrap_or(0).saturating_mul(1000)
 }
 
@@ -118,6 +120,11 @@ mod tests {
         assert_eq!(
             (duration(b"00:00:04"), duration(b"01:01:01"), duration(b"7"), duration(b"x")),
             (4_000, 3_661_000, 7_000, 0)
+        );
+        assert_eq!(
+            (duration(b"18446744073709551615:59"), duration(b"18446744073709551615")),
+            (0, u64::MAX),
+            "whatever comes"
         );
     }
 }

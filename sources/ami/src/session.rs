@@ -181,7 +181,7 @@ impl Work {
             self.out.push(Action::CancelTimer(number));
         }
         self.framer = Framer::default();
-        self.book.doubt();
+        self.book.doubt(self.clock.now());
         self.connection_lost(why);
     }
 

@@ -16,8 +16,12 @@ impl Book {
             return;
         }
         if let Some(index) = self.by_uid.get(chan.uid).copied() {
+            let channel = &self.channels[index];
+            if !channel.begun && !channel.gone && *channel.name == *chan.name {
+                return self.begun_late(index, chan, context, at);
+            }
             // The key is used again: what had it before ended without our seeing it.
-            let call = self.channels[index].call;
+            let call = channel.call;
             self.vanish(call, at);
         }
         self.make_room(at);
@@ -60,6 +64,7 @@ impl Book {
             dialled: text::dialled(chan.exten),
             holds: false,
             confirmed: true,
+            begun: true,
         });
         self.by_uid.insert(chan.uid.into(), index);
         if let Some((base, Half::First)) = device.half
@@ -80,10 +85,12 @@ impl Book {
     pub(super) fn open(&mut self, chan: &Chan<'_>, at: u64) -> usize {
         let key = if chan.linked.is_empty() { chan.uid } else { chan.linked };
         let mut id = text::short(key, KEY);
-        if self.is_over.contains_key(key) || self.by_id.contains_key(key) {
+        let again = self.is_over.contains_key(key) || self.by_id.contains_key(key);
+        if again {
             // A PBX that was started anew with its clock set back gives ids again. Two calls are two subjects.
             id = format!("{id}@{at}");
         }
+        let subject: Box<[u8]> = id.as_bytes().into();
         self.serial += 1;
         let call = self.calls.insert(Call {
             serial: self.serial,
@@ -93,7 +100,30 @@ impl Book {
             ..Call::default()
         });
         self.known_by(call, key.into());
+        if again {
+            // What commands call it.
+            self.known_by(call, subject);
+        }
         call
+    }
+
+    /// A list of channels may name one before the event that it was made: that was under way already.
+    fn begun_late(&mut self, index: usize, chan: &Chan<'_>, context: &[u8], at: u64) {
+        let place = self.plan.place(chan.name, context, chan.number);
+        let channel = &mut self.channels[index];
+        channel.begun = true;
+        channel.confirmed = true;
+        channel.place = place;
+        channel.dialled = text::dialled(chan.exten);
+        let call = channel.call;
+        let state = &mut self.calls[call];
+        if state.root == Some(index) && !state.inherited {
+            state.joined = false;
+            state.repaired = false;
+            state.started = Some(at);
+            self.begin_root(call, index, chan, message::state(chan.state).unwrap_or(0));
+        }
+        self.touch(call);
     }
 
     /// The channel that a call began with.

@@ -109,6 +109,8 @@ pub struct Call {
     pub was_muted: bool,
     /// Telephones that were called.
     pub legs: Vec<Leg>,
+    /// How often a desk was called.
+    pub rings: u32,
     /// Telephones of which a session before this one told, and which no channel stands for here: what still rings or talks
     /// by what is known, and, with its end, what has stopped meanwhile.
     pub told: Vec<records::Desk>,
@@ -164,11 +166,26 @@ impl Call {
         self.legs.iter_mut().rev().find(|leg| leg.channel == channel)
     }
 
-    /// One more leg.
-    pub fn push(&mut self, leg: Leg) {
-        if self.legs.len() < LEGS {
-            self.legs.push(leg);
+    /// One more leg. It rings at the same desk as another one of the extension that is being dialled already.
+    pub fn push(&mut self, mut leg: Leg) {
+        if self.legs.len() >= LEGS {
+            return;
         }
+        let is_beside = |other: &&mut Leg| {
+            let dialled = other.answered.is_none() && other.stopped.is_none_or(|stopped| stopped >= leg.began);
+            dialled && other.side == leg.side && matches!(leg.place, Place::Extension(_)) && other.place == leg.place
+        };
+        match self.legs.iter_mut().rev().find(is_beside) {
+            Some(other) => {
+                other.shared = true;
+                (leg.ring, leg.shared) = (other.ring, true);
+            }
+            None => {
+                leg.ring = self.rings;
+                self.rings += 1;
+            }
+        }
+        self.legs.push(leg);
     }
 
     /// One more recording.

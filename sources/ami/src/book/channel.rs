@@ -64,6 +64,8 @@ pub struct Channel {
     pub holds: bool,
     /// The list of channels after a connect has named it, or an event has since.
     pub confirmed: bool,
+    /// Its beginning was seen.
+    pub begun: bool,
 }
 
 impl Channel {

@@ -203,6 +203,8 @@ impl Book {
             ending: None,
             cause: None,
             part,
+            ring: 0,
+            shared: false,
         });
     }
 

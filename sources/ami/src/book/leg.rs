@@ -65,6 +65,10 @@ pub struct Leg {
     pub cause: Option<u16>,
     /// Which part of the call it belongs to: a new one begins with an answer and with a transfer.
     pub part: u32,
+    /// The same for all telephones that ring at one desk together.
+    pub ring: u32,
+    /// It is not the only one.
+    pub shared: bool,
 }
 
 impl Leg {

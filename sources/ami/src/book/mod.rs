@@ -80,6 +80,8 @@ pub struct Book {
     tells_hangups: bool,
     /// Asterisk does not say with a new channel what was dialled on it: version 1.4.
     untold: bool,
+    /// No list can be had of what was under way at the last connect.
+    unlisted: bool,
     /// Calls that were put out for want of room.
     evicted: u64,
 }
@@ -105,6 +107,7 @@ impl Book {
             modern: false,
             tells_hangups: false,
             untold: false,
+            unlisted: false,
             evicted: 0,
         }
     }
@@ -245,6 +248,7 @@ impl Book {
         // Where it is in the dialplan by now says nothing of where it came from.
         self.begin(chan, b"", at);
         let index = self.by_uid.get(chan.uid).copied()?;
+        self.channels[index].begun = false;
         if !known {
             let call = &mut self.calls[self.channels[index].call];
             call.joined = true;

@@ -34,17 +34,35 @@ impl Book {
                 continue;
             }
             self.serial += 1;
-            let key = id.split('@').next().unwrap_or_default().as_bytes().into();
+            let subject: Box<[u8]> = id.as_bytes().into();
+            let key: Box<[u8]> = id.split('@').next().unwrap_or_default().as_bytes().into();
             let call = self.calls.insert(Call::inherited(id, record, self.serial));
+            if key != subject {
+                self.known_by(call, subject);
+            }
             self.known_by(call, key);
         }
     }
 
-    /// Nothing is confirmed any more: the connection was lost.
-    pub fn doubt(&mut self) {
+    /// Nothing is confirmed any more: the connection was lost. Whether who held holds on nobody knows.
+    pub fn doubt(&mut self, at: u64) {
+        self.unlisted = false;
+        let mut held = Vec::new();
         for (_, channel) in &mut self.channels {
             channel.confirmed = false;
+            if std::mem::take(&mut channel.holds) {
+                held.push(channel.call);
+            }
         }
+        for call in held {
+            self.calls[call].hold(false, at);
+            self.touch(call);
+        }
+    }
+
+    /// Nobody will say what of all that is still under way.
+    pub fn is_unlisted(&mut self) {
+        self.unlisted = true;
     }
 
     /// The PBX lists a channel.
@@ -122,6 +140,7 @@ impl Book {
 
     /// The list is complete: what it does not name is over, and what it names together talks.
     pub fn list_complete(&mut self, at: u64) {
+        self.unlisted = false;
         let mut over = Vec::new();
         let mut unsure = Vec::new();
         for (index, call) in &self.calls {
@@ -189,18 +208,23 @@ impl Book {
 
     /// Calls that no list has confirmed and of which nothing was heard: there is no right to ask for the list.
     pub fn give_up_unheard(&mut self, at: u64) {
-        let unheard = |call: &Call| !call.ended && !call.channels.iter().any(|index| self.channels[*index].confirmed);
-        let all: Vec<usize> = self.calls.iter().filter(|(_, call)| unheard(call)).map(|(index, _)| index).collect();
-        for call in all {
+        for call in self.unheard().collect::<Vec<_>>() {
             self.vanish(call, at);
         }
     }
 
     /// Whether there are calls of which nothing was heard since the last connect.
     pub fn has_unheard(&self) -> bool {
-        self.calls
-            .iter()
-            .any(|(_, call)| !call.ended && !call.channels.iter().any(|index| self.channels[*index].confirmed))
+        self.unheard().next().is_some()
+    }
+
+    fn unheard(&self) -> impl Iterator<Item = usize> + '_ {
+        self.calls.iter().filter(|(_, call)| !call.ended && !self.is_heard(call)).map(|(index, _)| index)
+    }
+
+    /// Whether a channel of the call lives for certain.
+    pub(super) fn is_heard(&self, call: &Call) -> bool {
+        call.channels.iter().any(|index| self.channels[*index].confirmed && !self.channels[*index].gone)
     }
 
     /// A call of which something was missed: who is on it, and whether they talk.

@@ -104,13 +104,33 @@ impl Call {
     }
 
     fn desks(&self) -> impl Iterator<Item = Rung<'_>> + Clone {
-        let offered = self.legs.iter().filter(|leg| {
-            // The telephone of who clicks to call rings too. It is no desk that is called, unless that is all there was.
-            leg.was_offered()
-                && (leg.side == Side::Callee || leg.part > 0 || self.ended && leg.answered.is_none() && !self.answered)
-        });
+        let rung = self.legs.iter().enumerate().filter_map(|(at, leg)| self.rung(at, leg));
         let told = self.told.iter().filter(|desk| desk.stopped_at.is_some());
-        offered.filter_map(Leg::rung).chain(told.map(Rung::from))
+        rung.chain(told.map(Rung::from))
+    }
+
+    /// The desk that a leg is the first one of. Telephones that ring there together are one: it stops when all have.
+    fn rung<'a>(&'a self, at: usize, first: &'a Leg) -> Option<Rung<'a>> {
+        let Place::Extension(extension) = &first.place else { return None };
+        let together = |leg: &&Leg| leg.ring == first.ring;
+        if first.shared && self.legs[..at].iter().any(|leg| together(&leg)) {
+            return None;
+        }
+        let legs = if first.shared { &self.legs[at..] } else { std::slice::from_ref(first) };
+        // The telephone of who clicks to call rings too. It is no desk that is called, unless that is all there was.
+        let is_called = |leg: &&Leg| {
+            leg.side == Side::Callee || leg.part > 0 || self.ended && leg.answered.is_none() && !self.answered
+        };
+        let offered = || legs.iter().filter(together).filter(|leg| leg.was_offered()).filter(is_called);
+        let rang = offered().filter_map(|leg| leg.rang).min();
+        let answered_at = offered().filter_map(|leg| leg.answered).min();
+        let mut last = offered().filter(|leg| answered_at.is_none() || leg.answered.is_some()).map(|leg| leg.stopped);
+        Some(Rung {
+            extension,
+            rang_at: rang.or_else(|| offered().map(|leg| leg.began).min())?,
+            answered_at,
+            stopped_at: last.try_fold(None, |last, stopped| Some(last.max(Some(stopped?)))).flatten(),
+        })
     }
 
     /// The recordings. One that began before anybody answered may never have been written: it is told with the answer.
@@ -172,15 +192,6 @@ impl Who {
     fn face(&self) -> Option<Face<'_>> {
         let (number, name, extension) = (self.number.as_deref(), self.name.as_deref(), self.extension.as_deref());
         (number.is_some() || name.is_some() || extension.is_some()).then_some(Face { number, name, extension })
-    }
-}
-
-impl Leg {
-    /// As a record tells it, when a telephone of the tenant's is there.
-    fn rung(&self) -> Option<Rung<'_>> {
-        let Place::Extension(extension) = &self.place else { return None };
-        let rang_at = self.rang.unwrap_or(self.began);
-        Some(Rung { extension, rang_at, answered_at: self.answered, stopped_at: self.stopped })
     }
 }
 

@@ -131,7 +131,9 @@ impl Book {
         if self.channels[index].holds {
             self.count_hold(call, at);
         }
-        if self.calls[call].live == 0 {
+        // Of the others nothing has been heard since the connection was lost, and nobody says that they live.
+        let alone = self.unlisted && !self.is_heard(&self.calls[call]);
+        if self.calls[call].live == 0 || alone {
             self.finish(call, at);
         }
         self.touch(call);

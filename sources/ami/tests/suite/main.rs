@@ -3,6 +3,7 @@
 mod cdr;
 mod commands;
 mod connection;
+mod lost;
 mod older;
 mod recordings;
 mod scenarios;
