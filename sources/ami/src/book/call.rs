@@ -171,10 +171,9 @@ impl Call {
         if self.legs.len() >= LEGS {
             return;
         }
-        let is_beside = |other: &&mut Leg| {
-            let dialled = other.answered.is_none() && other.stopped.is_none_or(|stopped| stopped >= leg.began);
-            dialled && other.side == leg.side && matches!(leg.place, Place::Extension(_)) && other.place == leg.place
-        };
+        let at_desk = matches!(leg.place, Place::Extension(_));
+        let is_beside =
+            |other: &&mut Leg| at_desk && other.is_open() && other.side == leg.side && other.place == leg.place;
         match self.legs.iter_mut().rev().find(is_beside) {
             Some(other) => {
                 other.shared = true;

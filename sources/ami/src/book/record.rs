@@ -124,12 +124,14 @@ impl Call {
         let offered = || legs.iter().filter(together).filter(|leg| leg.was_offered()).filter(is_called);
         let rang = offered().filter_map(|leg| leg.rang).min();
         let answered_at = offered().filter_map(|leg| leg.answered).min();
-        let mut last = offered().filter(|leg| answered_at.is_none() || leg.answered.is_some()).map(|leg| leg.stopped);
+        // Who answered may go on while the others have stopped, and one that is dialled may still ring.
+        let goes_on = |leg: &Leg| leg.stopped.is_none() && (answered_at.is_none() || leg.answered.is_some());
+        let stops = offered().filter(|leg| answered_at.is_none() || leg.answered.is_some()).map(|leg| leg.stopped);
         Some(Rung {
             extension,
             rang_at: rang.or_else(|| offered().map(|leg| leg.began).min())?,
             answered_at,
-            stopped_at: last.try_fold(None, |last, stopped| Some(last.max(Some(stopped?)))).flatten(),
+            stopped_at: stops.max().flatten().filter(|_| !legs.iter().filter(together).any(goes_on)),
         })
     }
 

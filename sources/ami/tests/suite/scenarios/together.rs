@@ -71,6 +71,23 @@ fn nobody_answers_and_the_desk_stops_with_the_last_of_them() {
 }
 
 #[test]
+fn one_refuses_before_the_other_rings() {
+    let mut hub = hub();
+    let (caller, one, other) = (caller(), phone(1, "1001"), phone(2, "1001"));
+    hub.new_channel(&caller);
+    hub.dial(&caller, &one);
+    hub.dial(&caller, &other);
+    hub.rings(&one);
+    let since = hub.now;
+    hub.hangup(&one, 21);
+    hub.dial_end(&caller, &one, "NOANSWER");
+    assert_eq!(desk(&hub), [json!(since), Value::Null, Value::Null]);
+    hub.rings(&other);
+    hub.answers(&caller, &other);
+    assert_eq!(desk(&hub), [json!(since), json!(hub.now), Value::Null]);
+}
+
+#[test]
 fn a_second_try_is_a_second_ringing() {
     let mut hub = hub();
     let (caller, first, second) = (caller(), phone(1, "1001"), phone(2, "1001"));
