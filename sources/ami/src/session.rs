@@ -286,6 +286,7 @@ impl Work {
                     chan: message.chan(""),
                     age: login::duration(message.get("Duration")),
                     bridge: message.get("BridgeId"),
+                    with: message.get("BridgedUniqueID"),
                     application: message.get("Application"),
                     data: message.get("ApplicationData"),
                 };

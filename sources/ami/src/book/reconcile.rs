@@ -19,6 +19,8 @@ pub struct Listed<'a> {
     pub age: u64,
     /// The bridge it is in.
     pub bridge: &'a [u8],
+    /// The key of the channel it talks with: so Asterisk 11 and before tell it, which know no bridges.
+    pub with: &'a [u8],
     /// What it does in the dialplan; `AppDial` is a telephone that was called.
     pub application: &'a [u8],
     /// With which arguments: a queue's name first.
@@ -98,11 +100,17 @@ impl Book {
         if let Some(state) = crate::message::state(chan.state) {
             self.channels[index].state = state;
         }
-        if self.channels[index].bridge.as_deref() != Some(listed.bridge) {
+        let bridge = if listed.with.is_empty() { listed.bridge } else { chan.uid.min(listed.with) };
+        if self.channels[index].bridge.as_deref() != Some(bridge) {
             self.leave(index);
-            self.join(index, listed.bridge);
+            self.join(index, bridge);
         }
-        self.touch(call);
+        if let Some(other) = self.by_uid.get(listed.with).copied() {
+            // Nothing else says here that the two are one call.
+            let (one, into) = if called { (index, other) } else { (other, index) };
+            self.tie(one, self.channels[into].call);
+        }
+        self.touch(self.channels[index].call);
     }
 
     /// A telephone has begun to ring while nobody listened.

@@ -22,7 +22,7 @@ fn hangup(chan: Chan<'_>) -> Event<'_> {
 }
 
 fn listed<'a>(chan: Chan<'a>, bridge: &'a [u8]) -> Listed<'a> {
-    Listed { chan, age: 0, bridge, application: b"", data: b"" }
+    Listed { chan, age: 0, bridge, with: b"", application: b"", data: b"" }
 }
 
 #[test]

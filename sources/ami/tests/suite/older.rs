@@ -258,3 +258,32 @@ fn a_redirect_moves_the_caller_into_another_channel() {
     );
     assert_eq!((desks(&call), &call["phase"]), (vec!["1001", "1003"], &json!("ended")));
 }
+
+#[test]
+fn a_call_that_is_under_way_is_one_by_whom_its_channels_talk_with() {
+    let list = [
+        "Event: CoreShowChannel|ActionID: cordboard-3|Channel: SIP/trunk-00000001|UniqueID: 1400000000.1|Context: from-trunk|Extension: 442079460101|Priority: 2|ChannelState: 6|ChannelStateDesc: Up|Application: Dial|ApplicationData: SIP/1001|CallerIDnum: 447700900123|CallerIDname: Ann|Duration: 00:01:30|AccountCode: |BridgedChannel: SIP/1001-00000002|BridgedUniqueID: 1400000000.2",
+        "Event: CoreShowChannel|ActionID: cordboard-3|Channel: SIP/1001-00000002|UniqueID: 1400000000.2|Context: from-internal|Extension: |Priority: 1|ChannelState: 6|ChannelStateDesc: Up|Application: AppDial|ApplicationData: (Outgoing Line)|CallerIDnum: 1001|CallerIDname: |Duration: 00:01:28|AccountCode: |BridgedChannel: SIP/trunk-00000001|BridgedUniqueID: 1400000000.1",
+    ];
+    for order in [[0, 1], [1, 0]] {
+        let mut hub = Hub::new(settings());
+        hub.login();
+        play(&mut hub, &order.map(|at| list[at]));
+        play(&mut hub, &["Event: CoreShowChannelsComplete|EventList: Complete|ListItems: 2|ActionID: cordboard-3"]);
+        assert_eq!(hub.fold.ids(), ["1400000000.1"], "{order:?}");
+        let call = hub.call("1400000000.1");
+        assert_eq!(
+            (&call["phase"], &call["direction"], &call["agent"]["extension"]),
+            (&json!("answered"), &json!("inbound"), &json!("1001")),
+            "{call}"
+        );
+        play(
+            &mut hub,
+            &[
+                "Event: Hangup|Channel: SIP/1001-00000002|Uniqueid: 1400000000.2|Cause: 16|Cause-txt: Normal Clearing",
+                "Event: Hangup|Channel: SIP/trunk-00000001|Uniqueid: 1400000000.1|Cause: 16|Cause-txt: Normal Clearing",
+            ],
+        );
+        assert_eq!((&hub.call("1400000000.1")["outcome"], hub.fold.ids().len()), (&json!("answered"), 1));
+    }
+}
