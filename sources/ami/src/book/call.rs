@@ -161,14 +161,19 @@ impl Call {
 
     /// The leg of a channel, the latest one.
     pub fn leg(&mut self, channel: usize) -> Option<&mut Leg> {
-        self.legs.iter_mut().rev().find(|leg| leg.channel == channel)
+        self.legs.iter_mut().rev().find(|leg| leg.channel == Some(channel))
     }
 
-    /// One more leg.
+    /// One more leg. The oldest one that nobody answered makes room; the first stays, for it says since when telephones ring.
     pub fn push(&mut self, leg: Leg) {
-        if self.legs.len() < LEGS {
-            self.legs.push(leg);
+        if self.legs.len() >= LEGS {
+            let first = self.legs.iter().position(|leg| leg.side == Side::Callee);
+            let is_history = |leg: &Leg| leg.ending.is_some() && leg.answered.is_none();
+            let spare = self.legs.iter().enumerate().position(|(at, leg)| Some(at) != first && is_history(leg));
+            let Some(spare) = spare else { return };
+            self.legs.remove(spare);
         }
+        self.legs.push(leg);
     }
 
     /// One more recording.

@@ -180,7 +180,8 @@ impl Book {
         for leg in state.legs.iter_mut().filter(|leg| leg.from == Some(from) && leg.is_open()) {
             let answered = status == b"ANSWER";
             leg.ending = Some(if answered { Ending::Cancelled } else { leg::ending(status) });
-            if !answered || self.channels[leg.channel].state != UP {
+            let channel = leg.channel.and_then(|index| self.channels.get(index));
+            if !answered || channel.is_none_or(|channel| channel.state != UP) {
                 leg.stopped.get_or_insert(at);
             }
         }
@@ -191,7 +192,7 @@ impl Book {
         let place = self.channels[index].place.clone();
         let part = self.calls[call].part;
         self.calls[call].push(Leg {
-            channel: index,
+            channel: Some(index),
             from,
             place,
             side,

@@ -41,8 +41,8 @@ pub enum Fate {
 /// A telephone that is called, once.
 #[derive(Clone, Debug)]
 pub struct Leg {
-    /// Its channel.
-    pub channel: usize,
+    /// Its channel, for as long as that is kept.
+    pub channel: Option<usize>,
     /// Who dials it.
     pub from: Option<usize>,
     /// Who was meant to answer.

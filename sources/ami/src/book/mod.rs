@@ -43,8 +43,10 @@ use channel::Channel;
 const CALLS: usize = 10_000;
 /// Channels that are kept at once.
 const CHANNELS: usize = 50_000;
-/// Channels of one call.
+/// Channels of one call that live.
 const CHANNELS_OF_CALL: usize = 500;
+/// Channels of one call that are gone.
+const GONE: usize = 200;
 /// Bridges and other things that are remembered by name.
 const NAMES: usize = 50_000;
 /// Bytes of a channel's key. Asterisk allows 149.

@@ -120,8 +120,9 @@ impl Book {
             .filter(|index| self.channels[*index].first_half.as_ref() == Some(first))
             .collect();
         for leg in &mut self.calls[call].legs {
-            let asked = leg.channel == local || leg.from.is_some_and(|from| seconds.contains(&from));
-            if let Some(channel) = self.channels.get_mut(leg.channel).filter(|channel| asked && channel.call == call) {
+            let asked = leg.channel == Some(local) || leg.from.is_some_and(|from| seconds.contains(&from));
+            let channel = leg.channel.and_then(|index| self.channels.get_mut(index));
+            if let Some(channel) = channel.filter(|channel| asked && channel.call == call) {
                 channel.side = side;
                 leg.side = side;
             }
@@ -147,6 +148,7 @@ impl Book {
             self.hand_over(index, to);
             let Some(leg) = self.calls[from].leg(index) else { continue };
             let ringing = leg.is_open().then(|| Leg { part, side, from: None, ..leg.clone() });
+            leg.channel = None;
             leg.ending = Some(Ending::Moved);
             leg.stopped.get_or_insert(at);
             if let Some(leg) = ringing {

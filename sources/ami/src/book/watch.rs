@@ -94,7 +94,7 @@ impl Book {
         // A telephone that refuses, or a carrier that cannot, hangs up a leg and not the call. It may do so before it is
         // told that it is dialled.
         let placed = state.placed && who.state != UP;
-        let leg = state.legs.iter().rfind(|leg| leg.channel == index);
+        let leg = state.legs.iter().rfind(|leg| leg.channel == Some(index));
         let refuses = leg.map_or(placed, |leg| leg.answered.is_none() && !leg.taken);
         let parked = state.moves.last().is_some_and(|last| {
             last.kind == "park" && last.answered.is_none() && last.by.is_some() && last.by.as_deref() == who.extension()
@@ -135,6 +135,7 @@ impl Book {
             self.finish(call, at);
         }
         self.touch(call);
+        self.forget_gone(call);
     }
 
     pub(super) fn queue_join(&mut self, chan: &Chan<'_>, queue: &[u8], at: u64) {
