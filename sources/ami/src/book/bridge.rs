@@ -25,14 +25,19 @@ impl Book {
                     }
                 }
             } else {
-                self.meets(call, other, at);
-                self.meets(theirs, index, at);
+                self.meet(index, other, at);
             }
         }
         self.touch(call);
     }
 
-    /// A call that nobody has answered meets somebody of another call in a bridge: a conference, a parked call.
+    /// Channels of two calls hear each other: in a conference, after parking, because one has picked the other's call up.
+    pub(super) fn meet(&mut self, one: usize, other: usize, at: u64) {
+        self.meets(self.channels[one].call, other, at);
+        self.meets(self.channels[other].call, one, at);
+    }
+
+    /// A call meets somebody of another one, and nobody has answered it, or not where it was moved to.
     fn meets(&mut self, call: usize, whom: usize, at: u64) {
         if self.calls[call].answered || self.calls[call].ended {
             return;

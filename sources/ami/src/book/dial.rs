@@ -25,11 +25,7 @@ impl Book {
         };
         let call = self.channels[from_index].call;
         self.tie(to_index, call);
-        let dialer = &self.channels[from_index];
-        let side = match dialer.first_half.as_ref().and_then(|first| self.by_uid.get(first)) {
-            Some(first) => self.channels[*first].side,
-            None => dialer.side.other(),
-        };
+        let (dialer, side) = (&self.channels[from_index], self.facing(from_index));
         let (by_party, exten) = (dialer.is_party(), from.map_or(&b""[..], |from| from.exten));
         self.channels[to_index].side = side;
         if self.settle(call) {
@@ -88,6 +84,15 @@ impl Book {
         }
     }
 
+    /// On which side those stand whom a channel dials or talks with. The second half of a Local channel stands for the first.
+    pub(super) fn facing(&self, index: usize) -> Side {
+        let channel = &self.channels[index];
+        match channel.first_half.as_ref().and_then(|first| self.by_uid.get(first)) {
+            Some(first) => self.channels[*first].side,
+            None => channel.side.other(),
+        }
+    }
+
     /// A channel that a queue's member is called on, known by the name of the device alone.
     fn find_device(&self, device: &[u8]) -> Option<usize> {
         if device.is_empty() {
@@ -132,7 +137,7 @@ impl Book {
         self.touch(call);
     }
 
-    pub(super) fn dial_end(&mut self, to: &Chan<'_>, status: &[u8], forward: &[u8], at: u64) {
+    pub(super) fn dial_end(&mut self, from: Option<&Chan<'_>>, to: &Chan<'_>, status: &[u8], forward: &[u8], at: u64) {
         let Some(index) = self.adopt(to, at) else { return };
         self.rename(index, to.name);
         let call = self.channels[index].call;
@@ -145,6 +150,12 @@ impl Book {
                 }
                 self.picks_up(call, index, at);
                 self.touch(call);
+                // Who has picked up what rang elsewhere is in a call of its own.
+                if let Some(dialer) = from.and_then(|from| self.find(from))
+                    && self.channels[dialer].call != call
+                {
+                    self.meet(dialer, index, at);
+                }
             }
             return;
         }

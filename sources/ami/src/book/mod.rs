@@ -147,7 +147,7 @@ impl Book {
                 self.dial_begin(from.as_ref(), to, at);
             }
             Event::DialEnd { from, to, status, forward } => match to {
-                Some(to) => self.dial_end(to, status, forward, at),
+                Some(to) => self.dial_end(from.as_ref(), to, status, forward, at),
                 None => self.dial_over(from.as_ref(), status, at),
             },
             Event::Enter { bridge, chan, holding } => self.enter(bridge, chan, *holding, at),

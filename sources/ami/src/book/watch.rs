@@ -81,7 +81,7 @@ impl Book {
             let other = if *one == index { *two } else { *one };
             let theirs = self.channels[other].call;
             if theirs != call {
-                let side = self.channels[other].side.other();
+                let side = self.facing(other);
                 self.calls[theirs].hung_up.get_or_insert((side, false));
             }
         }
