@@ -202,6 +202,9 @@ impl Call {
         if self.answered {
             if extension.is_some() {
                 self.last_party.clone_from(&extension);
+                if self.is_placed_outside() && self.answered_by.is_none() {
+                    self.answered_by = extension;
+                }
             }
         } else {
             self.answered = true;
@@ -216,6 +219,11 @@ impl Call {
             last.answered = Some(true);
         }
         self.next_part(Part::Answer);
+    }
+
+    /// The PBX began it with somebody outside, for whom it then rings inside.
+    pub fn is_placed_outside(&self) -> bool {
+        self.placed && matches!(self.caller_place, Some(Place::Trunk(_)))
     }
 
     /// The call is on hold from now on, or not any more.

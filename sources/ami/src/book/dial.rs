@@ -3,18 +3,21 @@
 use super::Book;
 use super::channel::{Channel, RINGING, Side, UP};
 use super::leg::{self, Ending, Leg};
-use super::moves::Move;
+use super::moves::{Move, called};
 use crate::message::Chan;
 use crate::settings::Place;
 use crate::text;
 
 impl Book {
-    pub(super) fn dial_begin(&mut self, from: Option<&Chan<'_>>, to: &Chan<'_>, at: u64) {
+    pub(super) fn dial_begin(&mut self, from: Option<&Chan<'_>>, to: &Chan<'_>, dialled: &[u8], at: u64) {
         let from_index = from.and_then(|from| self.adopt(from, at));
         let to_index = self.adopt(to, at).or_else(|| self.find_device(to.name));
         let Some(to_index) = to_index else { return };
         let Some(from_index) = from_index else {
             let call = self.channels[to_index].call;
+            if from.is_none() && self.calls[call].root == Some(to_index) {
+                self.places_outside(call, to_index, dialled);
+            }
             if from.is_none() && self.channels[to_index].is_party() && self.calls[call].leg(to_index).is_none() {
                 self.placed_by(call, to_index, to);
                 self.guess_callee(call, to_index, to);
@@ -61,7 +64,9 @@ impl Book {
         let state = &mut self.calls[call];
         state.visible = true;
         if state.placed && !from_local_second {
-            state.dialled(dialer_ext, 4);
+            // Of two numbers outside the first is the agent's own.
+            let onwards = outside && dialer_ext.as_ref().is_some_and(|number| !self.plan.is_internal(number));
+            state.dialled(dialer_ext, if onwards { 7 } else { 4 });
         }
         if state.callee.is_none() {
             let extension = match &place {
@@ -82,6 +87,17 @@ impl Book {
             state.line = shown.or(state.line.take()).or(trunk);
             state.ringing.get_or_insert(at);
         }
+    }
+
+    /// The PBX places a call: when it calls somebody outside first, the call is meant for that one.
+    fn places_outside(&mut self, call: usize, to: usize, dialled: &[u8]) {
+        let number = text::dialled(called(dialled)).filter(|number| match &self.channels[to].place {
+            Place::Trunk(_) => true,
+            Place::Local => !self.plan.is_internal(number),
+            Place::Extension(_) => false,
+        });
+        self.calls[call].dialled(number, 6);
+        self.touch(call);
     }
 
     /// On which side those stand whom a channel dials or talks with. The second half of a Local channel stands for the first.
@@ -222,7 +238,7 @@ impl Book {
     pub(super) fn picks_up(&mut self, call: usize, index: usize, at: u64) {
         let extension = self.channels[index].extension().map(str::to_owned);
         let state = &mut self.calls[call];
-        let placed_outside = state.placed && matches!(state.caller_place, Some(Place::Trunk(_)));
+        let placed_outside = state.is_placed_outside();
         let Some(leg) = state.leg(index) else { return };
         if leg.answered.is_some() {
             return;

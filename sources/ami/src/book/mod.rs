@@ -142,9 +142,9 @@ impl Book {
                 }
             }
             Event::Masqueraded { clone, original } => self.masqueraded(clone, original, at),
-            Event::DialBegin { from, to, per_leg } => {
+            Event::DialBegin { from, to, dialled, per_leg } => {
                 self.modern |= per_leg;
-                self.dial_begin(from.as_ref(), to, at);
+                self.dial_begin(from.as_ref(), to, dialled, at);
             }
             Event::DialEnd { from, to, status, forward } => match to {
                 Some(to) => self.dial_end(from.as_ref(), to, status, forward, at),

@@ -27,6 +27,12 @@ pub struct Move {
     pub answered: Option<bool>,
 }
 
+/// The number in what is dialled: `447700900123@trunk`, `trunk/447700900123`, `Local/1003@office/n`.
+pub fn called(what: &[u8]) -> &[u8] {
+    let what = &what[..memchr::memchr(b'@', what).unwrap_or(what.len())];
+    &what[memchr::memrchr(b'/', what).map_or(0, |slash| slash + 1)..]
+}
+
 impl Book {
     /// A move has shown itself.
     pub(super) fn moved(&mut self, call: usize, what: Move) {
@@ -223,9 +229,7 @@ impl Book {
 
     /// A telephone sends its calls elsewhere.
     pub(super) fn forwarded(&mut self, call: usize, by: Option<String>, forward: &[u8], at: u64) {
-        let forward = &forward[memchr::memrchr(b'/', forward).map_or(0, |slash| slash + 1)..];
-        let forward = &forward[..memchr::memchr(b'@', forward).unwrap_or(forward.len())];
-        let to = text::known(forward).map(|to| text::short(to, 80));
+        let to = text::known(called(forward)).map(|to| text::short(to, 80));
         self.moved(call, Move { kind: "forward", at, by, to, answered: None });
     }
 

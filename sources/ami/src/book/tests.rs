@@ -14,7 +14,7 @@ fn chan<'a>(name: &'a str, uid: &'a str) -> Chan<'a> {
 }
 
 fn dial<'a>(from: Chan<'a>, to: Chan<'a>) -> Event<'a> {
-    Event::DialBegin { from: Some(from), to, per_leg: false }
+    Event::DialBegin { from: Some(from), to, dialled: b"", per_leg: false }
 }
 
 fn hangup(chan: Chan<'_>) -> Event<'_> {
