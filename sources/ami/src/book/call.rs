@@ -10,6 +10,8 @@ use crate::settings::{Place, Plan};
 
 /// Telephones of one call that are kept.
 const LEGS: usize = 200;
+/// Moves of one call that are kept.
+const MOVES: usize = 100;
 /// Recordings of one call that are kept.
 const RECORDINGS: usize = 16;
 
@@ -176,6 +178,22 @@ impl Call {
         self.legs.push(leg);
     }
 
+    /// One more move. The moment tells it from others of its kind.
+    pub fn push_move(&mut self, mut what: Move) {
+        while self.moves.iter().any(|one| one.at == what.at) {
+            what.at += 1;
+        }
+        if self.moves.len() < MOVES {
+            self.moves.push(what);
+        }
+    }
+
+    /// The move that waits for somebody to answer. A parked call is fetched, and a forward has telephones of its own.
+    pub fn open_move(&mut self) -> Option<&mut Move> {
+        let last = self.moves.iter_mut().rfind(|one| one.kind != "forward")?;
+        (last.kind != "park" && last.answered != Some(true)).then_some(last)
+    }
+
     /// One more recording.
     pub fn recorded(&mut self, path: String) {
         if self.recordings.len() < RECORDINGS && !path.is_empty() && !self.recordings.contains(&path) {
@@ -212,11 +230,8 @@ impl Call {
             self.answered_by.clone_from(&extension);
             self.last_party = extension;
         }
-        if let Some(last) = self.moves.last_mut()
-            && last.answered != Some(true)
-            && last.kind != "park"
-        {
-            last.answered = Some(true);
+        if let Some(open) = self.open_move() {
+            open.answered = Some(true);
         }
         self.next_part(Part::Answer);
     }

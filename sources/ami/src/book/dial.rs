@@ -218,6 +218,7 @@ impl Book {
     pub(super) fn add_leg(&mut self, call: usize, index: usize, from: Option<usize>, side: Side, at: u64) {
         let place = self.channels[index].place.clone();
         let part = self.calls[call].part;
+        let forward = self.forward_to(call, index, from);
         self.calls[call].push(Leg {
             channel: Some(index),
             from,
@@ -231,6 +232,7 @@ impl Book {
             ending: None,
             cause: None,
             part,
+            forward,
         });
     }
 
@@ -247,7 +249,7 @@ impl Book {
             Place::Extension(meant) => Some(meant.clone()),
             _ => None,
         };
-        let side = leg.side;
+        let (side, forward) = (leg.side, leg.forward);
         if meant == extension {
             leg.answered = Some(at);
             leg.stopped = None;
@@ -257,6 +259,9 @@ impl Book {
             leg.taken = true;
             leg.ending = Some(Ending::Cancelled);
             leg.stopped.get_or_insert(at);
+        }
+        if let Some(forward) = state.moves.iter_mut().find(|one| Some(one.at) == forward) {
+            forward.answered = Some(true);
         }
         // Once somebody talks, whoever is called is called by a transfer, on either side.
         if side == Side::Callee || placed_outside || state.answered {

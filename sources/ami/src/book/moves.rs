@@ -9,9 +9,6 @@ use crate::message::Chan;
 use crate::settings::Place;
 use crate::text;
 
-/// Moves of one call that are kept.
-const MOVES: usize = 100;
-
 /// A move of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Move {
@@ -37,9 +34,7 @@ impl Book {
     /// A move has shown itself.
     pub(super) fn moved(&mut self, call: usize, what: Move) {
         let call = &mut self.calls[call];
-        if call.moves.len() < MOVES {
-            call.moves.push(what);
-        }
+        call.push_move(what);
         call.next_part(Part::Move);
     }
 
@@ -153,7 +148,7 @@ impl Book {
             self.channels[index].side = side;
             self.hand_over(index, to);
             let Some(leg) = self.calls[from].leg(index) else { continue };
-            let ringing = leg.is_open().then(|| Leg { part, side, from: None, ..leg.clone() });
+            let ringing = leg.is_open().then(|| Leg { part, side, from: None, forward: None, ..leg.clone() });
             leg.channel = None;
             leg.ending = Some(Ending::Moved);
             leg.stopped.get_or_insert(at);
@@ -231,6 +226,18 @@ impl Book {
     pub(super) fn forwarded(&mut self, call: usize, by: Option<String>, forward: &[u8], at: u64) {
         let to = text::known(called(forward)).map(|to| text::short(to, 80));
         self.moved(call, Move { kind: "forward", at, by, to, answered: None });
+    }
+
+    /// The forward that a telephone is dialled for: the latest one to there that nobody else has dialled for.
+    pub(super) fn forward_to(&self, call: usize, index: usize, from: Option<usize>) -> Option<u64> {
+        let state = &self.calls[call];
+        let behind = from.map(|from| &self.channels[from]).filter(|from| from.first_half.is_some());
+        let ways = [behind.and_then(|local| local.dialled.as_deref()), self.channels[index].extension()];
+        let fits = |one: &&Move| {
+            let taken = || state.legs.iter().any(|leg| leg.forward == Some(one.at) && leg.from != from);
+            one.kind == "forward" && one.to.is_some() && ways.contains(&one.to.as_deref()) && !taken()
+        };
+        state.moves.iter().rev().find(fits).map(|one| one.at)
     }
 
     /// Whether dialling on from this channel is a redirect: the call was somewhere, nobody hung up, no transfer was
