@@ -16,6 +16,9 @@ impl Book {
         let is_other = |other: &usize| *other != index && self.channels[*other].is_party();
         let others: Vec<usize> = members.iter().copied().filter(is_other).collect();
         let call = self.channels[index].call;
+        if !others.iter().any(|other| self.channels[*other].call == call) && self.calls[call].is_moved(index) {
+            self.settle(call);
+        }
         for other in others {
             let theirs = self.channels[other].call;
             if theirs == call {
@@ -39,7 +42,8 @@ impl Book {
 
     /// A call meets somebody of another one, and nobody has answered it, or not where it was moved to.
     fn meets(&mut self, call: usize, whom: usize, at: u64) {
-        if self.calls[call].answered || self.calls[call].ended {
+        let state = &mut self.calls[call];
+        if state.ended || state.answered && state.open_move().is_none() {
             return;
         }
         let extension = self.channels[whom].extension().map(str::to_owned);

@@ -188,6 +188,12 @@ impl Call {
         }
     }
 
+    /// Whether it is this channel that the move is about which waits for its first sign: no telephone called since then.
+    pub fn is_moved(&mut self, channel: usize) -> bool {
+        let Some(moved) = self.pending.as_ref().map(|pending| pending.at) else { return false };
+        self.leg(channel).is_none_or(|leg| leg.answered.is_some_and(|answered| answered <= moved))
+    }
+
     /// The move that waits for somebody to answer. A parked call is fetched, and a forward has telephones of its own.
     pub fn open_move(&mut self) -> Option<&mut Move> {
         let last = self.moves.iter_mut().rfind(|one| one.kind != "forward")?;

@@ -7,8 +7,10 @@ use super::{Book, CALLS, CHANNELS, GONE, GRACE, OVER};
 impl Book {
     /// The last channel of a call is gone.
     pub(super) fn finish(&mut self, call: usize, at: u64) {
-        self.settle(call);
         let state = &mut self.calls[call];
+        if let Some(pending) = state.pending.take() {
+            state.push_move(pending);
+        }
         if state.ended {
             return;
         }

@@ -87,8 +87,8 @@ impl Book {
         }
     }
 
-    /// Whether a call goes on when this telephone is put down: it refuses, or it has parked the call, or another one on its
-    /// side talks on elsewhere.
+    /// Whether a call goes on when this telephone is put down: it refuses, or it has parked the call or passed it on, or
+    /// another one on its side talks on elsewhere.
     pub(super) fn goes_on_without(&self, call: usize, index: usize) -> bool {
         let (state, who) = (&self.calls[call], &self.channels[index]);
         // A telephone that refuses, or a carrier that cannot, hangs up a leg and not the call. It may do so before it is
@@ -96,15 +96,16 @@ impl Book {
         let placed = state.placed && who.state != UP;
         let leg = state.legs.iter().rfind(|leg| leg.channel == Some(index));
         let refuses = leg.map_or(placed, |leg| leg.answered.is_none() && !leg.taken);
-        let parked = state.moves.last().is_some_and(|last| {
-            last.kind == "park" && last.answered.is_none() && last.by.is_some() && last.by.as_deref() == who.extension()
+        let gave_away = state.pending.as_ref().or(state.moves.last()).is_some_and(|last| {
+            let by_it = last.by.is_some() && last.by.as_deref() == who.extension();
+            by_it && last.answered.is_none() && matches!(last.kind, "park" | "blind" | "redirect")
         });
         let talks_on = |other: &usize| {
             let one = &self.channels[*other];
             let here = one.bridge.is_some() && one.bridge == who.bridge;
             *other != index && !one.gone && one.is_party() && one.side == who.side && one.state == UP && !here
         };
-        refuses || parked || state.channels.iter().any(talks_on)
+        refuses || gave_away || state.channels.iter().any(talks_on)
     }
 
     pub(super) fn hangup(&mut self, chan: &Chan<'_>, cause: &[u8], at: u64) {
@@ -207,6 +208,7 @@ impl Book {
         let call = self.channels[index].call;
         if telling(application) {
             self.calls[call].voicemail = true;
+            self.settle(call);
             self.touch(call);
         }
         // Asterisk 1.4 does not tell with a new channel what was dialled on it.

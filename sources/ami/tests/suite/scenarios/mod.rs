@@ -2,6 +2,7 @@
 
 mod calls;
 mod moved;
+mod passed;
 mod placed;
 
 use serde_json::{Value, json};
