@@ -221,6 +221,14 @@ impl Call {
         self.hung_up = None;
     }
 
+    /// The caller waits in the queue no more. Who was not answered and has not given up goes on in the dialplan.
+    pub fn leaves_queue(&mut self) {
+        self.in_queue = false;
+        if !self.answered && !self.abandoned && self.hung_up.is_none() {
+            self.next_part(Part::Move);
+        }
+    }
+
     /// A person of this extension (absent: somebody outside) talks.
     pub fn answer(&mut self, extension: Option<String>, at: Option<u64>) {
         if self.answered {

@@ -161,7 +161,7 @@ impl Book {
             Event::HangupRequest(chan) => self.hangup_request(chan),
             Event::Hangup { chan, cause } => self.hangup(chan, cause, at),
             Event::QueueJoin { chan, queue } => self.queue_join(chan, queue, at),
-            Event::QueueLeave(chan) => self.with_call(chan, |call| call.in_queue = false),
+            Event::QueueLeave(chan) => self.with_call(chan, Call::leaves_queue),
             Event::QueueAbandon(chan) => self.with_call(chan, |call| call.abandoned = true),
             Event::AgentConnect { caller, member } => self.agent_connect(caller, member, at),
             Event::Blind { by, who, to } => self.blind(by, who, to, at),

@@ -143,6 +143,13 @@ impl Book {
             .copied()
             .filter(|index| *index != but && !self.channels[*index].gone)
             .collect();
+        if self.calls[from].in_queue && self.calls[from].root == Some(but) {
+            // Who is handed over waits on, in the place of who asked.
+            self.calls[from].in_queue = false;
+            self.calls[to].in_queue = true;
+            let queue = self.calls[from].queue.clone();
+            self.calls[to].queue = queue;
+        }
         let part = self.calls[to].part;
         for index in moving {
             self.channels[index].side = side;

@@ -4,6 +4,7 @@ mod calls;
 mod moved;
 mod passed;
 mod placed;
+mod queues;
 
 use serde_json::{Value, json};
 
