@@ -40,7 +40,7 @@ impl Book {
 
     pub(super) fn rings(&mut self, call: usize, index: usize, at: u64) {
         let state = &mut self.calls[call];
-        let Some(leg) = state.leg(index) else { return };
+        let Some(leg) = state.leg(index).filter(|leg| leg.is_open()) else { return };
         leg.rang.get_or_insert(at);
         state.ringing.get_or_insert(at);
     }
