@@ -18,8 +18,8 @@ pub enum Event<'a> {
     Renamed { uid: &'a [u8], name: &'a [u8] },
     /// The telephone behind one channel takes the place of another's (Asterisk 11 and before), by names.
     Masqueraded { clone: &'a [u8], original: &'a [u8] },
-    /// A channel is dialled. Nobody dials for an Originate.
-    DialBegin { from: Option<Chan<'a>>, to: Chan<'a>, per_leg: bool },
+    /// A channel is dialled, by such a name of the way to it. Nobody dials for an Originate.
+    DialBegin { from: Option<Chan<'a>>, to: Chan<'a>, dialled: &'a [u8], per_leg: bool },
     /// Dialling has ended; without `to` for all that `from` still dials.
     DialEnd { from: Option<Chan<'a>>, to: Option<Chan<'a>>, status: &'a [u8], forward: &'a [u8] },
     /// A channel came into a bridge. In a holding one nobody hears anybody.
@@ -146,7 +146,10 @@ pub fn decode<'a>(name: &[u8], message: &Message<'a>, mut tell: impl FnMut(Event
     let event = match name {
         b"Newchannel" => Event::New(own()),
         b"Newstate" | b"NewCallerid" | b"NewConnectedLine" => Event::State(own()),
-        b"DialBegin" => Event::DialBegin { from: some(own()), to: dest(), per_leg: true },
+        b"DialBegin" => {
+            let dialled = message.get("DialString");
+            Event::DialBegin { from: some(own()), to: dest(), dialled, per_leg: true }
+        }
         b"DialState" => Event::State(dest()),
         b"DialEnd" => {
             let (status, forward) = (message.get("DialStatus"), message.get("Forward"));

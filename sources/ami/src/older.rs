@@ -35,7 +35,7 @@ pub fn decode<'a>(name: &[u8], message: &Message<'a>, mut tell: impl FnMut(Event
                 from = Chan { name: get("Source"), uid: get("SrcUniqueID"), ..from };
             }
             let to = Chan { name: get("Destination"), uid: get("DestUniqueID"), ..Chan::default() };
-            tell(Event::DialBegin { from: some(from), to, per_leg: false });
+            tell(Event::DialBegin { from: some(from), to, dialled: b"", per_leg: false });
         }
         b"Link" | b"Bridge" if !get("Bridgestate").eq_ignore_ascii_case(b"Unlink") => {
             // Both go by the first one's key: it is the bridge's name as good as any.
@@ -60,7 +60,8 @@ pub fn decode<'a>(name: &[u8], message: &Message<'a>, mut tell: impl FnMut(Event
         b"AgentCalled" if message.find("DestUniqueid").is_none() => {
             let from = Chan { name: get("ChannelCalling"), uid: get("Uniqueid"), ..Chan::default() };
             let name = message.find("DestinationChannel").unwrap_or(get("AgentCalled"));
-            tell(Event::DialBegin { from: some(from), to: Chan { name, ..Chan::default() }, per_leg: false });
+            let to = Chan { name, ..Chan::default() };
+            tell(Event::DialBegin { from: some(from), to, dialled: b"", per_leg: false });
         }
         b"AgentConnect" => {
             let caller = Chan { uid: get("Uniqueid"), ..Chan::default() };

@@ -37,7 +37,7 @@ impl Book {
             .copied()
             .filter(|call| chan.linked_or_uid() != chan.uid || self.calls[*call].root.is_none())
             .or_else(|| other.or(moving).map(|index| self.channels[index].call))
-            .filter(|call| self.calls[*call].channels.len() < CHANNELS_OF_CALL);
+            .filter(|call| self.calls[*call].live < CHANNELS_OF_CALL);
         let place = self.plan.place(chan.name, context, chan.number);
         let state = message::state(chan.state).unwrap_or(0);
         let (call, side, root) = match call {

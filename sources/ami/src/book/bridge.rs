@@ -16,6 +16,9 @@ impl Book {
         let is_other = |other: &usize| *other != index && self.channels[*other].is_party();
         let others: Vec<usize> = members.iter().copied().filter(is_other).collect();
         let call = self.channels[index].call;
+        if !others.iter().any(|other| self.channels[*other].call == call) && self.calls[call].is_moved(index) {
+            self.settle(call);
+        }
         for other in others {
             let theirs = self.channels[other].call;
             if theirs == call {
@@ -25,16 +28,22 @@ impl Book {
                     }
                 }
             } else {
-                self.meets(call, other, at);
-                self.meets(theirs, index, at);
+                self.meet(index, other, at);
             }
         }
         self.touch(call);
     }
 
-    /// A call that nobody has answered meets somebody of another call in a bridge: a conference, a parked call.
+    /// Channels of two calls hear each other: in a conference, after parking, because one has picked the other's call up.
+    pub(super) fn meet(&mut self, one: usize, other: usize, at: u64) {
+        self.meets(self.channels[one].call, other, at);
+        self.meets(self.channels[other].call, one, at);
+    }
+
+    /// A call meets somebody of another one, and nobody has answered it, or not where it was moved to.
     fn meets(&mut self, call: usize, whom: usize, at: u64) {
-        if self.calls[call].answered || self.calls[call].ended {
+        let state = &mut self.calls[call];
+        if state.ended || state.answered && state.open_move().is_none() {
             return;
         }
         let extension = self.channels[whom].extension().map(str::to_owned);

@@ -10,6 +10,8 @@ use crate::settings::{Place, Plan};
 
 /// Telephones of one call that are kept.
 const LEGS: usize = 200;
+/// Moves of one call that are kept.
+const MOVES: usize = 100;
 /// Recordings of one call that are kept.
 const RECORDINGS: usize = 16;
 
@@ -163,13 +165,18 @@ impl Call {
 
     /// The leg of a channel, the latest one.
     pub fn leg(&mut self, channel: usize) -> Option<&mut Leg> {
-        self.legs.iter_mut().rev().find(|leg| leg.channel == channel)
+        self.legs.iter_mut().rev().find(|leg| leg.channel == Some(channel))
     }
 
-    /// One more leg. It rings at the same desk as another one of the extension that is being dialled already.
+    /// One more leg. It rings at the same desk as another one of the extension that is being dialled already. The oldest one
+    /// that nobody answered makes room; the first stays, for it says since when telephones ring.
     pub fn push(&mut self, mut leg: Leg) {
         if self.legs.len() >= LEGS {
-            return;
+            let first = self.legs.iter().position(|leg| leg.side == Side::Callee);
+            let is_history = |leg: &Leg| leg.ending.is_some() && leg.answered.is_none();
+            let spare = self.legs.iter().enumerate().position(|(at, leg)| Some(at) != first && is_history(leg));
+            let Some(spare) = spare else { return };
+            self.legs.remove(spare);
         }
         let at_desk = matches!(leg.place, Place::Extension(_));
         let is_beside =
@@ -185,6 +192,28 @@ impl Call {
             }
         }
         self.legs.push(leg);
+    }
+
+    /// One more move. The moment tells it from others of its kind.
+    pub fn push_move(&mut self, mut what: Move) {
+        while self.moves.iter().any(|one| one.at == what.at) {
+            what.at += 1;
+        }
+        if self.moves.len() < MOVES {
+            self.moves.push(what);
+        }
+    }
+
+    /// Whether it is this channel that the move is about which waits for its first sign: no telephone called since then.
+    pub fn is_moved(&mut self, channel: usize) -> bool {
+        let Some(moved) = self.pending.as_ref().map(|pending| pending.at) else { return false };
+        self.leg(channel).is_none_or(|leg| leg.answered.is_some_and(|answered| answered <= moved))
+    }
+
+    /// The move that waits for somebody to answer. A parked call is fetched, and a forward has telephones of its own.
+    pub fn open_move(&mut self) -> Option<&mut Move> {
+        let last = self.moves.iter_mut().rfind(|one| one.kind != "forward")?;
+        (last.kind != "park" && last.answered != Some(true)).then_some(last)
     }
 
     /// One more recording.
@@ -208,11 +237,22 @@ impl Call {
         self.hung_up = None;
     }
 
+    /// The caller waits in the queue no more. Who was not answered and has not given up goes on in the dialplan.
+    pub fn leaves_queue(&mut self) {
+        self.in_queue = false;
+        if !self.answered && !self.abandoned && self.hung_up.is_none() {
+            self.next_part(Part::Move);
+        }
+    }
+
     /// A person of this extension (absent: somebody outside) talks.
     pub fn answer(&mut self, extension: Option<String>, at: Option<u64>) {
         if self.answered {
             if extension.is_some() {
                 self.last_party.clone_from(&extension);
+                if self.is_placed_outside() && self.answered_by.is_none() {
+                    self.answered_by = extension;
+                }
             }
         } else {
             self.answered = true;
@@ -220,13 +260,15 @@ impl Call {
             self.answered_by.clone_from(&extension);
             self.last_party = extension;
         }
-        if let Some(last) = self.moves.last_mut()
-            && last.answered != Some(true)
-            && last.kind != "park"
-        {
-            last.answered = Some(true);
+        if let Some(open) = self.open_move() {
+            open.answered = Some(true);
         }
         self.next_part(Part::Answer);
+    }
+
+    /// The PBX began it with somebody outside, for whom it then rings inside.
+    pub fn is_placed_outside(&self) -> bool {
+        self.placed && matches!(self.caller_place, Some(Place::Trunk(_)))
     }
 
     /// The call is on hold from now on, or not any more.

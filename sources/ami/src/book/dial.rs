@@ -3,18 +3,21 @@
 use super::Book;
 use super::channel::{Channel, RINGING, Side, UP};
 use super::leg::{self, Ending, Leg};
-use super::moves::Move;
+use super::moves::{Move, called};
 use crate::message::Chan;
 use crate::settings::Place;
 use crate::text;
 
 impl Book {
-    pub(super) fn dial_begin(&mut self, from: Option<&Chan<'_>>, to: &Chan<'_>, at: u64) {
+    pub(super) fn dial_begin(&mut self, from: Option<&Chan<'_>>, to: &Chan<'_>, dialled: &[u8], at: u64) {
         let from_index = from.and_then(|from| self.adopt(from, at));
         let to_index = self.adopt(to, at).or_else(|| self.find_device(to.name));
         let Some(to_index) = to_index else { return };
         let Some(from_index) = from_index else {
             let call = self.channels[to_index].call;
+            if from.is_none() && self.calls[call].root == Some(to_index) {
+                self.places_outside(call, to_index, dialled);
+            }
             if from.is_none() && self.channels[to_index].is_party() && self.calls[call].leg(to_index).is_none() {
                 self.placed_by(call, to_index, to);
                 self.guess_callee(call, to_index, to);
@@ -25,11 +28,7 @@ impl Book {
         };
         let call = self.channels[from_index].call;
         self.tie(to_index, call);
-        let dialer = &self.channels[from_index];
-        let side = match dialer.first_half.as_ref().and_then(|first| self.by_uid.get(first)) {
-            Some(first) => self.channels[*first].side,
-            None => dialer.side.other(),
-        };
+        let (dialer, side) = (&self.channels[from_index], self.facing(from_index));
         let (by_party, exten) = (dialer.is_party(), from.map_or(&b""[..], |from| from.exten));
         self.channels[to_index].side = side;
         if self.settle(call) {
@@ -65,7 +64,9 @@ impl Book {
         let state = &mut self.calls[call];
         state.visible = true;
         if state.placed && !from_local_second {
-            state.dialled(dialer_ext, 4);
+            // Of two numbers outside the first is the agent's own.
+            let onwards = outside && dialer_ext.as_ref().is_some_and(|number| !self.plan.is_internal(number));
+            state.dialled(dialer_ext, if onwards { 7 } else { 4 });
         }
         if state.callee.is_none() {
             let extension = match &place {
@@ -85,6 +86,26 @@ impl Book {
             };
             state.line = shown.or(state.line.take()).or(trunk);
             state.ringing.get_or_insert(at);
+        }
+    }
+
+    /// The PBX places a call: when it calls somebody outside first, the call is meant for that one.
+    fn places_outside(&mut self, call: usize, to: usize, dialled: &[u8]) {
+        let number = text::dialled(called(dialled)).filter(|number| match &self.channels[to].place {
+            Place::Trunk(_) => true,
+            Place::Local => !self.plan.is_internal(number),
+            Place::Extension(_) => false,
+        });
+        self.calls[call].dialled(number, 6);
+        self.touch(call);
+    }
+
+    /// On which side those stand whom a channel dials or talks with. The second half of a Local channel stands for the first.
+    pub(super) fn facing(&self, index: usize) -> Side {
+        let channel = &self.channels[index];
+        match channel.first_half.as_ref().and_then(|first| self.by_uid.get(first)) {
+            Some(first) => self.channels[*first].side,
+            None => channel.side.other(),
         }
     }
 
@@ -132,7 +153,7 @@ impl Book {
         self.touch(call);
     }
 
-    pub(super) fn dial_end(&mut self, to: &Chan<'_>, status: &[u8], forward: &[u8], at: u64) {
+    pub(super) fn dial_end(&mut self, from: Option<&Chan<'_>>, to: &Chan<'_>, status: &[u8], forward: &[u8], at: u64) {
         let Some(index) = self.adopt(to, at) else { return };
         self.rename(index, to.name);
         let call = self.channels[index].call;
@@ -145,6 +166,12 @@ impl Book {
                 }
                 self.picks_up(call, index, at);
                 self.touch(call);
+                // Who has picked up what rang elsewhere is in a call of its own.
+                if let Some(dialer) = from.and_then(|from| self.find(from))
+                    && self.channels[dialer].call != call
+                {
+                    self.meet(dialer, index, at);
+                }
             }
             return;
         }
@@ -180,7 +207,8 @@ impl Book {
         for leg in state.legs.iter_mut().filter(|leg| leg.from == Some(from) && leg.is_open()) {
             let answered = status == b"ANSWER";
             leg.ending = Some(if answered { Ending::Cancelled } else { leg::ending(status) });
-            if !answered || self.channels[leg.channel].state != UP {
+            let channel = leg.channel.and_then(|index| self.channels.get(index));
+            if !answered || channel.is_none_or(|channel| channel.state != UP) {
                 leg.stopped.get_or_insert(at);
             }
         }
@@ -190,8 +218,9 @@ impl Book {
     pub(super) fn add_leg(&mut self, call: usize, index: usize, from: Option<usize>, side: Side, at: u64) {
         let place = self.channels[index].place.clone();
         let part = self.calls[call].part;
+        let forward = self.forward_to(call, index, from);
         self.calls[call].push(Leg {
-            channel: index,
+            channel: Some(index),
             from,
             place,
             side,
@@ -205,6 +234,7 @@ impl Book {
             part,
             ring: 0,
             shared: false,
+            forward,
         });
     }
 
@@ -212,7 +242,7 @@ impl Book {
     pub(super) fn picks_up(&mut self, call: usize, index: usize, at: u64) {
         let extension = self.channels[index].extension().map(str::to_owned);
         let state = &mut self.calls[call];
-        let placed_outside = state.placed && matches!(state.caller_place, Some(Place::Trunk(_)));
+        let placed_outside = state.is_placed_outside();
         let Some(leg) = state.leg(index) else { return };
         if leg.answered.is_some() {
             return;
@@ -221,7 +251,7 @@ impl Book {
             Place::Extension(meant) => Some(meant.clone()),
             _ => None,
         };
-        let side = leg.side;
+        let (side, forward) = (leg.side, leg.forward);
         if meant == extension {
             leg.answered = Some(at);
             leg.stopped = None;
@@ -231,6 +261,9 @@ impl Book {
             leg.taken = true;
             leg.ending = Some(Ending::Cancelled);
             leg.stopped.get_or_insert(at);
+        }
+        if let Some(forward) = state.moves.iter_mut().find(|one| Some(one.at) == forward) {
+            forward.answered = Some(true);
         }
         // Once somebody talks, whoever is called is called by a transfer, on either side.
         if side == Side::Callee || placed_outside || state.answered {

@@ -41,8 +41,8 @@ pub enum Fate {
 /// A telephone that is called, once.
 #[derive(Clone, Debug)]
 pub struct Leg {
-    /// Its channel.
-    pub channel: usize,
+    /// Its channel, for as long as that is kept.
+    pub channel: Option<usize>,
     /// Who dials it.
     pub from: Option<usize>,
     /// Who was meant to answer.
@@ -69,6 +69,8 @@ pub struct Leg {
     pub ring: u32,
     /// It is not the only one.
     pub shared: bool,
+    /// The moment of the forward that it is dialled for.
+    pub forward: Option<u64>,
 }
 
 impl Leg {

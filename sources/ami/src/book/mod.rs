@@ -43,8 +43,10 @@ use channel::Channel;
 const CALLS: usize = 10_000;
 /// Channels that are kept at once.
 const CHANNELS: usize = 50_000;
-/// Channels of one call.
+/// Channels of one call that live.
 const CHANNELS_OF_CALL: usize = 500;
+/// Channels of one call that are gone.
+const GONE: usize = 200;
 /// Bridges and other things that are remembered by name.
 const NAMES: usize = 50_000;
 /// Bytes of a channel's key. Asterisk allows 149.
@@ -143,12 +145,12 @@ impl Book {
                 }
             }
             Event::Masqueraded { clone, original } => self.masqueraded(clone, original, at),
-            Event::DialBegin { from, to, per_leg } => {
+            Event::DialBegin { from, to, dialled, per_leg } => {
                 self.modern |= per_leg;
-                self.dial_begin(from.as_ref(), to, at);
+                self.dial_begin(from.as_ref(), to, dialled, at);
             }
             Event::DialEnd { from, to, status, forward } => match to {
-                Some(to) => self.dial_end(to, status, forward, at),
+                Some(to) => self.dial_end(from.as_ref(), to, status, forward, at),
                 None => self.dial_over(from.as_ref(), status, at),
             },
             Event::Enter { bridge, chan, holding } => self.enter(bridge, chan, *holding, at),
@@ -162,7 +164,7 @@ impl Book {
             Event::HangupRequest(chan) => self.hangup_request(chan),
             Event::Hangup { chan, cause } => self.hangup(chan, cause, at),
             Event::QueueJoin { chan, queue } => self.queue_join(chan, queue, at),
-            Event::QueueLeave(chan) => self.with_call(chan, |call| call.in_queue = false),
+            Event::QueueLeave(chan) => self.with_call(chan, Call::leaves_queue),
             Event::QueueAbandon(chan) => self.with_call(chan, |call| call.abandoned = true),
             Event::AgentConnect { caller, member } => self.agent_connect(caller, member, at),
             Event::Blind { by, who, to } => self.blind(by, who, to, at),

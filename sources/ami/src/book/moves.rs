@@ -9,9 +9,6 @@ use crate::message::Chan;
 use crate::settings::Place;
 use crate::text;
 
-/// Moves of one call that are kept.
-const MOVES: usize = 100;
-
 /// A move of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Move {
@@ -27,13 +24,17 @@ pub struct Move {
     pub answered: Option<bool>,
 }
 
+/// The number in what is dialled: `447700900123@trunk`, `trunk/447700900123`, `Local/1003@office/n`.
+pub fn called(what: &[u8]) -> &[u8] {
+    let what = &what[..memchr::memchr(b'@', what).unwrap_or(what.len())];
+    &what[memchr::memrchr(b'/', what).map_or(0, |slash| slash + 1)..]
+}
+
 impl Book {
     /// A move has shown itself.
     pub(super) fn moved(&mut self, call: usize, what: Move) {
         let call = &mut self.calls[call];
-        if call.moves.len() < MOVES {
-            call.moves.push(what);
-        }
+        call.push_move(what);
         call.next_part(Part::Move);
     }
 
@@ -120,8 +121,9 @@ impl Book {
             .filter(|index| self.channels[*index].first_half.as_ref() == Some(first))
             .collect();
         for leg in &mut self.calls[call].legs {
-            let asked = leg.channel == local || leg.from.is_some_and(|from| seconds.contains(&from));
-            if let Some(channel) = self.channels.get_mut(leg.channel).filter(|channel| asked && channel.call == call) {
+            let asked = leg.channel == Some(local) || leg.from.is_some_and(|from| seconds.contains(&from));
+            let channel = leg.channel.and_then(|index| self.channels.get_mut(index));
+            if let Some(channel) = channel.filter(|channel| asked && channel.call == call) {
                 channel.side = side;
                 leg.side = side;
             }
@@ -141,12 +143,20 @@ impl Book {
             .copied()
             .filter(|index| *index != but && !self.channels[*index].gone)
             .collect();
+        if self.calls[from].in_queue && self.calls[from].root == Some(but) {
+            // Who is handed over waits on, in the place of who asked.
+            self.calls[from].in_queue = false;
+            self.calls[to].in_queue = true;
+            let queue = self.calls[from].queue.clone();
+            self.calls[to].queue = queue;
+        }
         let part = self.calls[to].part;
         for index in moving {
             self.channels[index].side = side;
             self.hand_over(index, to);
             let Some(leg) = self.calls[from].leg(index) else { continue };
-            let ringing = leg.is_open().then(|| Leg { part, side, from: None, ..leg.clone() });
+            let ringing = leg.is_open().then(|| Leg { part, side, from: None, forward: None, ..leg.clone() });
+            leg.channel = None;
             leg.ending = Some(Ending::Moved);
             leg.stopped.get_or_insert(at);
             if let Some(leg) = ringing {
@@ -221,10 +231,20 @@ impl Book {
 
     /// A telephone sends its calls elsewhere.
     pub(super) fn forwarded(&mut self, call: usize, by: Option<String>, forward: &[u8], at: u64) {
-        let forward = &forward[memchr::memrchr(b'/', forward).map_or(0, |slash| slash + 1)..];
-        let forward = &forward[..memchr::memchr(b'@', forward).unwrap_or(forward.len())];
-        let to = text::known(forward).map(|to| text::short(to, 80));
+        let to = text::known(called(forward)).map(|to| text::short(to, 80));
         self.moved(call, Move { kind: "forward", at, by, to, answered: None });
+    }
+
+    /// The forward that a telephone is dialled for: the latest one to there that nobody else has dialled for.
+    pub(super) fn forward_to(&self, call: usize, index: usize, from: Option<usize>) -> Option<u64> {
+        let state = &self.calls[call];
+        let behind = from.map(|from| &self.channels[from]).filter(|from| from.first_half.is_some());
+        let ways = [behind.and_then(|local| local.dialled.as_deref()), self.channels[index].extension()];
+        let fits = |one: &&Move| {
+            let taken = || state.legs.iter().any(|leg| leg.forward == Some(one.at) && leg.from != from);
+            one.kind == "forward" && one.to.is_some() && ways.contains(&one.to.as_deref()) && !taken()
+        };
+        state.moves.iter().rev().find(fits).map(|one| one.at)
     }
 
     /// Whether dialling on from this channel is a redirect: the call was somewhere, nobody hung up, no transfer was

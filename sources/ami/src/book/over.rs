@@ -2,13 +2,15 @@
 
 use cordboard_sdk::records::Trust;
 
-use super::{Book, CALLS, CHANNELS, GRACE, OVER};
+use super::{Book, CALLS, CHANNELS, GONE, GRACE, OVER};
 
 impl Book {
     /// The last channel of a call is gone.
     pub(super) fn finish(&mut self, call: usize, at: u64) {
-        self.settle(call);
         let state = &mut self.calls[call];
+        if let Some(pending) = state.pending.take() {
+            state.push_move(pending);
+        }
         if state.ended {
             return;
         }
@@ -62,20 +64,39 @@ impl Book {
     pub(super) fn forget(&mut self, call: usize) {
         let state = self.calls.remove(call);
         for index in state.channels {
-            self.leave(index);
-            let channel = self.channels.remove(index);
-            self.by_uid.remove(&channel.uid);
-            if let Some(pair) = channel.pair
-                && self.pairs.get(&pair) == Some(&index)
-            {
-                self.pairs.remove(&pair);
-            }
-            self.remember(channel.uid);
+            self.forget_channel(index);
         }
         for key in state.keys {
             self.by_id.remove(&key);
             self.remember(key);
         }
+    }
+
+    /// Of the channels of a call that are gone the latest are kept: waiting in a queue takes some for each attempt.
+    pub(super) fn forget_gone(&mut self, call: usize) {
+        while self.calls[call].channels.len() > self.calls[call].live + GONE {
+            let state = &mut self.calls[call];
+            let is_spare = |index: &usize| self.channels[*index].gone && state.root != Some(*index);
+            let Some(spare) = state.channels.iter().position(is_spare) else { return };
+            let index = state.channels.remove(spare);
+            for leg in &mut state.legs {
+                leg.channel.take_if(|channel| *channel == index);
+                leg.from.take_if(|from| *from == index);
+            }
+            self.forget_channel(index);
+        }
+    }
+
+    fn forget_channel(&mut self, index: usize) {
+        self.leave(index);
+        let channel = self.channels.remove(index);
+        self.by_uid.remove(&channel.uid);
+        if let Some(pair) = channel.pair
+            && self.pairs.get(&pair) == Some(&index)
+        {
+            self.pairs.remove(&pair);
+        }
+        self.remember(channel.uid);
     }
 
     fn remember(&mut self, key: Box<[u8]>) {

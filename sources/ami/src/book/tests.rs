@@ -14,7 +14,7 @@ fn chan<'a>(name: &'a str, uid: &'a str) -> Chan<'a> {
 }
 
 fn dial<'a>(from: Chan<'a>, to: Chan<'a>) -> Event<'a> {
-    Event::DialBegin { from: Some(from), to, per_leg: false }
+    Event::DialBegin { from: Some(from), to, dialled: b"", per_leg: false }
 }
 
 fn hangup(chan: Chan<'_>) -> Event<'_> {
@@ -117,4 +117,29 @@ fn bridges_of_a_list_are_kept_within_bounds() {
     let long = vec![b'x'; KEY + 1];
     book.listed(&listed(chan("SIP/1001-1", &uids[0]), &long), BEGAN);
     assert_eq!(book.bridges.len(), 1, "a name of any length is no name");
+}
+
+#[test]
+fn of_a_call_that_waits_long_the_latest_is_kept() {
+    let mut book = book();
+    let linked = |name, uid| Chan { linked: b"1.0", ..chan(name, uid) };
+    let caller = linked("SIP/trunk-1", "1.0");
+    book.take(&Event::New(caller), BEGAN);
+    let uids: Vec<String> = (1..2_000).map(|counter| format!("1.{counter}")).collect();
+    for uid in &uids {
+        let phone = linked("SIP/1001-1", uid);
+        book.take(&Event::New(phone), BEGAN);
+        book.take(&dial(caller, phone), BEGAN);
+        book.take(&hangup(phone), BEGAN);
+        // What comes late begins no new call.
+        book.take(&Event::State(phone), BEGAN);
+    }
+    assert_eq!((book.calls.len(), book.channels.len()), (1, GONE + 1));
+    let (_, call) = book.calls.iter().next().expect("the call");
+    assert_eq!((call.channels.len(), call.live, book.by_uid.len()), (GONE + 1, 1, GONE + 1));
+    assert!(call.legs.len() < GONE + 1);
+    assert!(call.legs.iter().all(|leg| leg.channel.is_none_or(|channel| book.channels.contains(channel))));
+    book.take(&hangup(caller), BEGAN);
+    book.forget_old(BEGAN + GRACE);
+    assert!(book.calls.is_empty() && book.channels.is_empty() && book.by_uid.is_empty());
 }

@@ -40,7 +40,7 @@ impl Book {
 
     pub(super) fn rings(&mut self, call: usize, index: usize, at: u64) {
         let state = &mut self.calls[call];
-        let Some(leg) = state.leg(index) else { return };
+        let Some(leg) = state.leg(index).filter(|leg| leg.is_open()) else { return };
         leg.rang.get_or_insert(at);
         state.ringing.get_or_insert(at);
     }
@@ -81,30 +81,31 @@ impl Book {
             let other = if *one == index { *two } else { *one };
             let theirs = self.channels[other].call;
             if theirs != call {
-                let side = self.channels[other].side.other();
+                let side = self.facing(other);
                 self.calls[theirs].hung_up.get_or_insert((side, false));
             }
         }
     }
 
-    /// Whether a call goes on when this telephone is put down: it refuses, or it has parked the call, or another one on its
-    /// side talks on elsewhere.
+    /// Whether a call goes on when this telephone is put down: it refuses, or it has parked the call or passed it on, or
+    /// another one on its side talks on elsewhere.
     pub(super) fn goes_on_without(&self, call: usize, index: usize) -> bool {
         let (state, who) = (&self.calls[call], &self.channels[index]);
         // A telephone that refuses, or a carrier that cannot, hangs up a leg and not the call. It may do so before it is
         // told that it is dialled.
         let placed = state.placed && who.state != UP;
-        let leg = state.legs.iter().rfind(|leg| leg.channel == index);
+        let leg = state.legs.iter().rfind(|leg| leg.channel == Some(index));
         let refuses = leg.map_or(placed, |leg| leg.answered.is_none() && !leg.taken);
-        let parked = state.moves.last().is_some_and(|last| {
-            last.kind == "park" && last.answered.is_none() && last.by.is_some() && last.by.as_deref() == who.extension()
+        let gave_away = state.pending.as_ref().or(state.moves.last()).is_some_and(|last| {
+            let by_it = last.by.is_some() && last.by.as_deref() == who.extension();
+            by_it && last.answered.is_none() && matches!(last.kind, "park" | "blind" | "redirect")
         });
         let talks_on = |other: &usize| {
             let one = &self.channels[*other];
             let here = one.bridge.is_some() && one.bridge == who.bridge;
             *other != index && !one.gone && one.is_party() && one.side == who.side && one.state == UP && !here
         };
-        refuses || parked || state.channels.iter().any(talks_on)
+        refuses || gave_away || state.channels.iter().any(talks_on)
     }
 
     pub(super) fn hangup(&mut self, chan: &Chan<'_>, cause: &[u8], at: u64) {
@@ -137,6 +138,7 @@ impl Book {
             self.finish(call, at);
         }
         self.touch(call);
+        self.forget_gone(call);
     }
 
     pub(super) fn queue_join(&mut self, chan: &Chan<'_>, queue: &[u8], at: u64) {
@@ -208,6 +210,7 @@ impl Book {
         let call = self.channels[index].call;
         if telling(application) {
             self.calls[call].voicemail = true;
+            self.settle(call);
             self.touch(call);
         }
         // Asterisk 1.4 does not tell with a new channel what was dialled on it.

@@ -44,6 +44,20 @@ fn a_telephone_that_rings_before_it_is_told_to_be_dialled() {
 }
 
 #[test]
+fn a_telephone_that_is_told_to_ring_when_dialling_is_over() {
+    let mut hub = hub();
+    let (caller, phone) = (caller(), phone(1, "1001"));
+    hub.new_channel(&caller);
+    hub.dial(&caller, &phone);
+    hub.dial_end(&caller, &phone, "CANCEL");
+    assert_eq!(desks(&hub.call(CALL)), ["1001"]);
+    hub.rings(&phone);
+    hub.hangup(&phone, 26);
+    hub.hangup(&caller, 16);
+    assert_eq!(desks(&hub.call(CALL)), ["1001"], "it was told, with the moment at which it was dialled");
+}
+
+#[test]
 fn a_menu_before_anybody_rings() {
     let mut hub = hub();
     let caller = caller();

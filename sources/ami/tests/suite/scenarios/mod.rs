@@ -2,6 +2,9 @@
 
 mod calls;
 mod moved;
+mod passed;
+mod placed;
+mod queues;
 mod together;
 
 use serde_json::{Value, json};
