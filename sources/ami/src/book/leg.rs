@@ -65,8 +65,6 @@ pub struct Leg {
     pub cause: Option<u16>,
     /// Which part of the call it belongs to: a new one begins with an answer and with a transfer.
     pub part: u32,
-    /// The moment of the forward that it is dialled for.
-    pub forward: Option<u64>,
 }
 
 impl Leg {
