@@ -118,6 +118,8 @@ pub struct Call {
     pub told: Vec<records::Desk>,
     /// Where it was moved.
     pub moves: Vec<Move>,
+    /// Channels that are dialled for a forward, and its moment.
+    pub forwards: Vec<(usize, u64)>,
     /// A move that waits for its first sign.
     pub pending: Option<Move>,
     /// The number of the part that goes on.
@@ -214,6 +216,16 @@ impl Call {
     pub fn open_move(&mut self) -> Option<&mut Move> {
         let last = self.moves.iter_mut().rfind(|one| one.kind != "forward")?;
         (last.kind != "park" && last.answered != Some(true)).then_some(last)
+    }
+
+    /// A telephone was picked up: so was the forward for which it is dialled.
+    pub fn forward_answered(&mut self, channel: usize) {
+        let forward = self.forwards.iter().find(|(dialled, _)| *dialled == channel);
+        if let Some((_, moment)) = forward
+            && let Some(forward) = self.moves.iter_mut().find(|one| one.at == *moment)
+        {
+            forward.answered = Some(true);
+        }
     }
 
     /// One more recording.

@@ -31,6 +31,7 @@ impl Book {
         let (dialer, side) = (&self.channels[from_index], self.facing(from_index));
         let (by_party, exten) = (dialer.is_party(), from.map_or(&b""[..], |from| from.exten));
         self.channels[to_index].side = side;
+        self.follows_forward(call, from_index, to_index, at);
         if self.settle(call) {
             self.touch(call);
         } else if by_party && self.channels[to_index].is_party() && self.is_redirect(call, from_index, side) {
@@ -218,7 +219,6 @@ impl Book {
     pub(super) fn add_leg(&mut self, call: usize, index: usize, from: Option<usize>, side: Side, at: u64) {
         let place = self.channels[index].place.clone();
         let part = self.calls[call].part;
-        let forward = self.forward_to(call, index, from);
         self.calls[call].push(Leg {
             channel: Some(index),
             from,
@@ -234,7 +234,6 @@ impl Book {
             part,
             ring: 0,
             shared: false,
-            forward,
         });
     }
 
@@ -251,7 +250,7 @@ impl Book {
             Place::Extension(meant) => Some(meant.clone()),
             _ => None,
         };
-        let (side, forward) = (leg.side, leg.forward);
+        let side = leg.side;
         if meant == extension {
             leg.answered = Some(at);
             leg.stopped = None;
@@ -262,9 +261,7 @@ impl Book {
             leg.ending = Some(Ending::Cancelled);
             leg.stopped.get_or_insert(at);
         }
-        if let Some(forward) = state.moves.iter_mut().find(|one| Some(one.at) == forward) {
-            forward.answered = Some(true);
-        }
+        state.forward_answered(index);
         // Once somebody talks, whoever is called is called by a transfer, on either side.
         if side == Side::Callee || placed_outside || state.answered {
             state.answer(extension, Some(at));

@@ -69,8 +69,6 @@ pub struct Leg {
     pub ring: u32,
     /// It is not the only one.
     pub shared: bool,
-    /// The moment of the forward that it is dialled for.
-    pub forward: Option<u64>,
 }
 
 impl Leg {

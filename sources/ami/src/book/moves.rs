@@ -9,6 +9,9 @@ use crate::message::Chan;
 use crate::settings::Place;
 use crate::text;
 
+/// Within what time Asterisk dials where a telephone sends its calls. Milliseconds.
+const AT_ONCE: u64 = 2_000;
+
 /// A move of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Move {
@@ -155,7 +158,7 @@ impl Book {
             self.channels[index].side = side;
             self.hand_over(index, to);
             let Some(leg) = self.calls[from].leg(index) else { continue };
-            let ringing = leg.is_open().then(|| Leg { part, side, from: None, forward: None, ..leg.clone() });
+            let ringing = leg.is_open().then(|| Leg { part, side, from: None, ..leg.clone() });
             leg.channel = None;
             leg.ending = Some(Ending::Moved);
             leg.stopped.get_or_insert(at);
@@ -175,6 +178,7 @@ impl Book {
         let from = std::mem::replace(&mut self.channels[index].call, to);
         let live = usize::from(!self.channels[index].gone);
         self.calls[from].channels.retain(|other| *other != index);
+        self.calls[from].forwards.retain(|(other, _)| *other != index);
         self.calls[from].live -= live;
         self.calls[to].channels.push(index);
         self.calls[to].live += live;
@@ -235,16 +239,20 @@ impl Book {
         self.moved(call, Move { kind: "forward", at, by, to, answered: None });
     }
 
-    /// The forward that a telephone is dialled for: the latest one to there that nobody else has dialled for.
-    pub(super) fn forward_to(&self, call: usize, index: usize, from: Option<usize>) -> Option<u64> {
-        let state = &self.calls[call];
-        let behind = from.map(|from| &self.channels[from]).filter(|from| from.first_half.is_some());
-        let ways = [behind.and_then(|local| local.dialled.as_deref()), self.channels[index].extension()];
-        let fits = |one: &&Move| {
-            let taken = || state.legs.iter().any(|leg| leg.forward == Some(one.at) && leg.from != from);
-            one.kind == "forward" && one.to.is_some() && ways.contains(&one.to.as_deref()) && !taken()
+    /// For a forward is dialled who is dialled at once where it leads, and who is dialled from there, behind a Local channel.
+    pub(super) fn follows_forward(&mut self, call: usize, from: usize, to: usize, at: u64) {
+        let (state, channel) = (&self.calls[call], &self.channels[to]);
+        let number = channel.extension().or(channel.dialled.as_deref());
+        let leads_there = |one: &&Move| {
+            one.kind == "forward" && one.to.is_some() && one.to.as_deref() == number && at.abs_diff(one.at) <= AT_ONCE
         };
-        state.moves.iter().rev().find(fits).map(|one| one.at)
+        let first = self.channels[from].first_half.as_ref().and_then(|first| self.by_uid.get(first));
+        let behind = first.and_then(|first| state.forwards.iter().find(|(channel, _)| channel == first));
+        let forward = behind.map(|(_, forward)| *forward);
+        let forward = forward.or_else(|| state.moves.iter().rev().find(leads_there).map(|one| one.at));
+        if let Some(forward) = forward {
+            self.calls[call].forwards.push((to, forward));
+        }
     }
 
     /// Whether dialling on from this channel is a redirect: the call was somewhere, nobody hung up, no transfer was

@@ -79,6 +79,7 @@ impl Book {
             let is_spare = |index: &usize| self.channels[*index].gone && state.root != Some(*index);
             let Some(spare) = state.channels.iter().position(is_spare) else { return };
             let index = state.channels.remove(spare);
+            state.forwards.retain(|(channel, _)| *channel != index);
             for leg in &mut state.legs {
                 leg.channel.take_if(|channel| *channel == index);
                 leg.from.take_if(|from| *from == index);

@@ -140,6 +140,33 @@ fn a_member_of_a_ring_group_that_sends_its_calls_elsewhere() {
 }
 
 #[test]
+fn a_telephone_that_sends_its_calls_to_a_ring_group() {
+    let mut hub = hub();
+    let (caller, first) = (caller(), phone(1, "1001"));
+    hub.new_channel(&caller);
+    hub.dial(&caller, &first);
+    hub.event("DialEnd", &[("", &caller), ("Dest", &first)], "DialStatus: CANCEL\r\nForward: 610");
+    let half =
+        |counter: u32, exten: &str, half| Line::local(&format!("1795246343.{counter}"), CALL, exten, "group", half);
+    let (outer, goes_on) = (half(2, "610", 1), half(3, "610", 2));
+    let (inner, dials) = (half(4, "1004", 1), half(5, "1004", 2));
+    let answers = phone(6, "1004");
+    for (from, one, two) in [(&caller, &outer, &goes_on), (&goes_on, &inner, &dials)] {
+        hub.new_channel(one);
+        hub.new_channel(two);
+        hub.event("DialBegin", &[("", from), ("Dest", one)], "DialString: x");
+        hub.wait(5_000);
+    }
+    hub.dial(&dials, &answers);
+    hub.rings(&answers);
+    hub.answers(&dials, &answers);
+    for line in [&first, &answers, &inner, &dials, &outer, &goes_on, &caller] {
+        hub.hangup(line, 16);
+    }
+    assert_eq!(moves(&hub.call(CALL)), json!([["forward", "1001", "610", true]]));
+}
+
+#[test]
 fn two_telephones_that_send_their_calls_elsewhere_at_once() {
     let mut hub = hub();
     let (caller, first, second) = (caller(), phone(1, "1001"), phone(2, "1002"));
