@@ -75,6 +75,11 @@ impl Clock {
         self.now
     }
 
+    /// The time now as the hub has it.
+    pub fn hub(&self) -> u64 {
+        self.now.saturating_sub(self.drift)
+    }
+
     /// When an event happened, by its stamp if it has one. The event that came through quickest gives the distance of
     /// the two clocks; the others were that much later on their way.
     pub fn of(&mut self, message: &Message<'_>) -> u64 {
@@ -110,6 +115,7 @@ mod tests {
         assert_eq!(clock.now(), 10_000);
         clock.set(5_000, true);
         assert_eq!(clock.now(), 11_000, "and it goes on from there");
+        assert_eq!(clock.hub(), 5_000);
         clock.set(6_000, false);
         assert_eq!(clock.now(), 6_000);
     }

@@ -79,7 +79,7 @@ impl Work {
         if !self.plan.cdr {
             return;
         }
-        let until = self.clock.now();
+        let until = self.clock.hub();
         self.out.push(Action::Start(Job {
             id: format!("cdr-{since}-{until}"),
             kind: "cdr".to_owned(),

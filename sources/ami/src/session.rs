@@ -64,7 +64,7 @@ pub(crate) struct Work {
     pub(crate) pinged: bool,
     /// When Asterisk was started, in its own words.
     pub(crate) started: Option<String>,
-    /// When the connection was lost, by this session or by one before it.
+    /// Since when nothing was heard, by the hub's clock: this session, or one before it, lost the connection.
     pub(crate) lost: Option<u64>,
     /// For when the timer of calls is set.
     calls_timer: Option<u64>,
@@ -173,10 +173,7 @@ impl Work {
     }
 
     fn closed(&mut self, why: &str) {
-        if self.stage == Stage::Ready || self.stage == Stage::Booting {
-            self.lost.get_or_insert(self.clock.now());
-        }
-        self.stage = Stage::Down;
+        self.lose();
         for number in [timer::KEEPALIVE, timer::LOGIN] {
             self.out.push(Action::CancelTimer(number));
         }
@@ -323,11 +320,16 @@ impl Work {
 
     /// Drops the connection. The hub says when it is gone.
     pub(crate) fn reconnect(&mut self, why: String, misconfigured: bool) {
-        if self.stage == Stage::Ready || self.stage == Stage::Booting {
-            self.lost.get_or_insert(self.clock.now());
+        self.lose();
+        self.out.push(Action::Reconnect(Reconnect { why, misconfigured }));
+    }
+
+    /// The connection is of no use any more. A dead link is noticed long after it died.
+    fn lose(&mut self) {
+        if self.is_ready() {
+            self.lost.get_or_insert(self.heard);
         }
         self.stage = Stage::Down;
-        self.out.push(Action::Reconnect(Reconnect { why, misconfigured }));
     }
 
     pub(crate) fn report(&mut self) {

@@ -129,7 +129,9 @@ fn a_call_goes_on_over_a_lost_connection() {
     let mut hub = Hub::ready(with("cdr", true.into()));
     hub.talk(&caller(), &phone());
     let before = hub.call(CALL);
+    hub.lines("Event: Nothing");
     let lost = hub.now;
+    hub.wait(4_000);
     hub.input(Input::Closed("reset by peer".to_owned()));
     hub.wait(8_000);
     hub.login();
@@ -148,6 +150,23 @@ fn a_call_goes_on_over_a_lost_connection() {
         (&call["phase"], &call["hangup_by"], &call["attributes"]["repaired"]),
         (&json!("ended"), &json!("caller"), &Value::Null)
     );
+}
+
+#[test]
+fn missed_time_begins_when_something_was_heard_last_by_the_clock_of_the_hub() {
+    let mut hub = Hub::ready(with("cdr", true.into()));
+    hub.talk(&caller(), &phone());
+    hub.now -= 3_600_000;
+    hub.lines("Event: Nothing");
+    let heard = hub.now;
+    // Half open: nobody says that it is gone. The timers here go by the clock that was set back.
+    hub.wait(3_660_000);
+    assert_eq!(hub.reconnects.len(), 1);
+    hub.input(Input::Closed("dropped".to_owned()));
+    hub.wait(8_000);
+    hub.login();
+    let missed: Value = serde_json::from_str(&hub.jobs[0].parameters).expect("JSON");
+    assert_eq!((&missed["since"], &missed["until"]), (&json!(heard), &json!(hub.now)));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 pub mod fold;
 pub mod pbx;
 pub mod recording;
+pub mod table;
 
 use std::collections::BTreeMap;
 
