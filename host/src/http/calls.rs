@@ -11,13 +11,13 @@ use super::Api;
 use super::auth::Caller;
 use super::body::Json as Body;
 use super::problem::{Kind, Problem};
-use super::query::{Id, Query, limit};
+use super::query::{Filled, Id, limit};
 use crate::components::contract::Refusal;
 use crate::config::Role;
 use crate::intake::IntakeError;
 use crate::model::call::{CallPhase, Direction};
 use crate::model::{Agent, Call, Instant, Item, Party, Phone};
-use crate::store::{CallFilter, Page, Record};
+use crate::store::{CallFilter, Page, Place, Record};
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -44,7 +44,8 @@ pub(super) struct Asked {
     /// Words in names, numbers, notes.
     text: Option<String>,
     /// What the page before gave as `next`.
-    after: Option<String>,
+    #[param(value_type = Option<String>)]
+    after: Option<Place>,
     /// At most so many.
     limit: Option<u32>,
 }
@@ -66,9 +67,9 @@ pub(super) struct CallPage {
 pub(super) async fn list(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    Query(asked): Query<Asked>,
+    Filled(asked): Filled<Asked>,
 ) -> Result<Json<CallPage>, Problem> {
-    let limit = limit(asked.limit)?;
+    let (limit, after) = (limit(asked.limit)?, asked.after.map(|after| after.to_string()));
     let filter = CallFilter {
         source: asked.source,
         from: asked.from,
@@ -80,14 +81,15 @@ pub(super) async fn list(
         agent: desk(&caller, asked.agent)?,
         text: asked.text,
     };
-    let Page { items, next } = api.store.calls(&caller.tenant.name, &filter, asked.after.as_deref(), limit).await?;
+    let Page { items, next } = api.store.calls(&caller.tenant.name, &filter, after.as_deref(), limit).await?;
     Ok(Json(CallPage { items, next }))
 }
 
 pub(super) fn one_of(name: &str, word: Option<String>, words: &[&str]) -> Result<Option<String>, Problem> {
     match word {
         Some(word) if !words.contains(&word.as_str()) => {
-            Err(Problem::new(Kind::Malformed, format!("must be one of: {}", words.join(", "))).at(name))
+            let detail = format!("`{}` is none of: {}", word.escape_default(), words.join(", "));
+            Err(Problem::new(Kind::Malformed, detail).at(name))
         }
         word => Ok(word),
     }

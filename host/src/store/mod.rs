@@ -43,7 +43,7 @@ pub use intake::{Committed, Intake, IntakeFilter, IntakeRow, Once, Raw, Verdict}
 pub use lease::Lease;
 pub use people::{Communication, Communications, Named};
 pub use pull::{ClaimedJob, Job, JobRow, JobState, PageDone, Progress};
-pub use record::{CallFilter, Page, Record};
+pub use record::{CallFilter, Page, Place, Record};
 pub use retention::{Retention, Swept};
 pub use routes::{Routes, Want};
 

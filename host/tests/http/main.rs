@@ -6,6 +6,7 @@ mod auth;
 mod commands;
 mod fan_out;
 mod fixture;
+mod inbox;
 mod live;
 mod people;
 mod popups;
