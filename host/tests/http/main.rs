@@ -3,6 +3,7 @@
 
 mod api;
 mod auth;
+mod by_hand;
 mod commands;
 mod fan_out;
 mod fixture;
