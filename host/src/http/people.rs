@@ -5,17 +5,20 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use serde::de::IntoDeserializer;
+use serde::de::value::{Error as Odd, StrDeserializer};
 use serde::{Deserialize, Serialize};
 
 use super::Api;
 use super::auth::Caller;
 use super::calls::one_of;
 use super::problem::{Kind as ProblemKind, Problem};
-use super::query::{Names, Query, limit, words};
+use super::query::{Filled, Names, limit, words};
 use crate::config::Role;
 use crate::directory::{Known, Match};
+use crate::model::message::MessageStatus;
 use crate::model::{Instant, Kind, Phone};
-use crate::store::{Communication, Communications, Page, Record};
+use crate::store::{Communication, Communications, Page, Place, Record};
 
 /// A call or a message, with whom it was.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -79,7 +82,8 @@ pub(super) async fn who(
 #[into_params(parameter_in = Query)]
 pub(super) struct Turned {
     /// What the page before gave as `next`.
-    after: Option<String>,
+    #[param(value_type = Option<String>)]
+    after: Option<Place>,
     /// At most so many.
     limit: Option<u32>,
 }
@@ -94,7 +98,7 @@ pub(super) async fn timeline(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Names(name): Names<1>,
-    Query(turned): Query<Turned>,
+    Filled(turned): Filled<Turned>,
 ) -> Result<Json<Entries>, Problem> {
     let phone = numbered(&caller, &name[0]).map_err(|why| why.at("number"))?;
     let filter = Communications {
@@ -102,7 +106,7 @@ pub(super) async fn timeline(
         agents: desks(&caller, None)?,
         ..Communications::default()
     };
-    entries(&api, &caller, &filter, turned.after.as_deref(), limit(turned.limit)?).await.map(Json)
+    entries(&api, &caller, &filter, turned.after, limit(turned.limit)?).await.map(Json)
 }
 
 /// Which calls and messages.
@@ -129,7 +133,8 @@ pub(super) struct Asked {
     #[param(value_type = Option<String>, format = DateTime)]
     to: Option<Instant>,
     /// What the page before gave as `next`.
-    after: Option<String>,
+    #[param(value_type = Option<String>)]
+    after: Option<Place>,
     /// At most so many.
     limit: Option<u32>,
 }
@@ -142,7 +147,7 @@ pub(super) struct Asked {
 pub(super) async fn inbox(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    Query(asked): Query<Asked>,
+    Filled(asked): Filled<Asked>,
 ) -> Result<Json<Entries>, Problem> {
     let people = match &asked.number {
         Some(typed) => {
@@ -154,10 +159,21 @@ pub(super) async fn inbox(
     let kind = |word: String| match word.as_str() {
         "call" => Ok(Kind::Call),
         "message" => Ok(Kind::Message),
-        _ => Err(Problem::new(ProblemKind::Malformed, format!("`{word}` is none of: call, message")).at("type")),
+        _ => Err(malformed(format!("`{word}` is none of: call, message")).at("type")),
     };
+    let kinds: Vec<Kind> = words(asked.r#type.as_deref()).into_iter().map(kind).collect::<Result<_, _>>()?;
+    // Sources may know further outcomes of calls; how far a message may come is known.
+    if let ([Kind::Message], Some(status)) = (&*kinds, &asked.outcome) {
+        let status: StrDeserializer<'_, Odd> = status.as_str().into_deserializer();
+        MessageStatus::deserialize(status).map_err(|why| malformed(why.to_string()).at("outcome"))?;
+    }
+    if let (Some(from), Some(to)) = (asked.from, asked.to)
+        && from > to
+    {
+        return Err(malformed(format!("{from} is after `to`, {to}: nothing can be in between")).at("from"));
+    }
     let filter = Communications {
-        kinds: words(asked.r#type.as_deref()).into_iter().map(kind).collect::<Result<_, _>>()?,
+        kinds,
         people,
         source: asked.source,
         from: asked.from,
@@ -166,7 +182,11 @@ pub(super) async fn inbox(
         outcome: asked.outcome,
         agents: desks(&caller, asked.agent)?,
     };
-    entries(&api, &caller, &filter, asked.after.as_deref(), limit(asked.limit)?).await.map(Json)
+    entries(&api, &caller, &filter, asked.after, limit(asked.limit)?).await.map(Json)
+}
+
+fn malformed(why: String) -> Problem {
+    Problem::new(ProblemKind::Malformed, why)
 }
 
 /// A number as somebody has written it.
@@ -174,7 +194,10 @@ fn numbered(caller: &Caller, typed: &str) -> Result<Phone, Problem> {
     let phone = caller.tenant.numbering.typed(typed);
     match phone.key() {
         Some(_) => Ok(phone),
-        None => Err(Problem::new(ProblemKind::Malformed, "this is no telephone number and no extension")),
+        None => {
+            let typed: String = typed.chars().take(40).flat_map(char::escape_default).collect();
+            Err(malformed(format!("`{typed}` is no telephone number and no extension: write it as one dials it")))
+        }
     }
 }
 
@@ -196,7 +219,7 @@ async fn entries(
     api: &Api,
     caller: &Caller,
     filter: &Communications,
-    after: Option<&str>,
+    after: Option<Place>,
     limit: u32,
 ) -> Result<Entries, Problem> {
     let tenant = &caller.tenant.name;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::components::Fault;
 use crate::components::contract::Refusal;
 use crate::intake::IntakeError;
-use crate::store::StoreError;
+use crate::store::{Clash, StoreError};
 
 /// The kinds of problem: each has a stable name, by which a program can tell them apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,7 +117,7 @@ impl Kind {
             Kind::TooLarge => "More bytes than `limits.body`; they were not read.",
             Kind::MediaType => "Send application/json.",
             Kind::Invalid => "Well-formed, but a value cannot be; `field` names it.",
-            Kind::Clash => "An idempotency key belongs to one request; this is another one.",
+            Kind::Clash => "An idempotency key belongs to one request, an id to one call; this is another one.",
             Kind::Refused => "The outside system said no, in its own words; asking again is of no use.",
             Kind::Outside => "The source's settings or rights do not allow it; a person must mend that.",
             Kind::Upgrade => "Ask with `Upgrade: websocket`.",
@@ -232,6 +232,7 @@ impl From<StoreError> for Problem {
         match why {
             StoreError::Missing(what) => Problem::missing(what),
             StoreError::Refused(why) => Problem::new(Kind::Invalid, why),
+            StoreError::Clash(Clash { field, why }) => Problem::new(Kind::Clash, why).at(field),
             StoreError::Unavailable(_) | StoreError::Busy(_) => {
                 tracing::warn!(%why, "a request was turned away");
                 let detail = "the hub cannot store anything at the moment; nothing was taken";

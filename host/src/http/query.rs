@@ -1,5 +1,6 @@
 //! Parameters of the query, and of the path.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, RawPathParams};
@@ -19,6 +20,25 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<Api>> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, _: &Arc<Api>) -> Result<Self, Problem> {
         read(&parts.uri).map(Query)
     }
+}
+
+/// The query's parameters that say anything: what is empty, as a field of a form that nobody filled in, is absent.
+pub(super) struct Filled<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequestParts<Arc<Api>> for Filled<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<Api>) -> Result<Self, Problem> {
+        let pairs = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+        let filled: Vec<_> = pairs.filter(|(_, value)| !value.trim().is_empty()).collect();
+        read(&address(&filled)?).map(Filled)
+    }
+}
+
+/// An address of which these are the query.
+pub(super) fn address(pairs: &[(Cow<'_, str>, Cow<'_, str>)]) -> Result<Uri, Problem> {
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+    Uri::try_from(format!("/?{query}")).map_err(|_| Problem::new(Kind::Malformed, "the query cannot be read"))
 }
 
 /// The parameters of an address's query.

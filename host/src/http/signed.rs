@@ -1,11 +1,10 @@
 //! Who opens a file: somebody of the tenant, or the holder of a link that the hub has signed.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Uri};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -49,14 +48,8 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<Api>> for Signed<T> {
         let pairs = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
         let (proof, asked): (Vec<_>, Vec<_>) =
             pairs.partition(|(name, _)| matches!(&**name, "tenant" | "expires" | "signature"));
-        Ok(Signed(query::read(&address(&asked)?)?, query::read(&address(&proof)?)?))
+        Ok(Signed(query::read(&query::address(&asked)?)?, query::read(&query::address(&proof)?)?))
     }
-}
-
-/// An address of which these are the query.
-fn address(pairs: &[(Cow<'_, str>, Cow<'_, str>)]) -> Result<Uri, Problem> {
-    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
-    Uri::try_from(format!("/?{query}")).map_err(|_| Problem::new(Kind::Malformed, "the query cannot be read"))
 }
 
 impl Opener {

@@ -20,7 +20,7 @@ use crate::components::contract::{Refusal, Response};
 use crate::config::{Rate, Settings, Tenant};
 use crate::grants::Granted;
 use crate::model::{Call, Instant, Item, Numbering, Observation, Trust};
-use crate::store::{Committed, Intake, Store, StoreError, Verdict};
+use crate::store::{Committed, Consent, Intake, Store, StoreError};
 
 pub use connection::{
     Connections, Phase as ConnectionPhase, Settled, Spec as ConnectionSpec, State as ConnectionState,
@@ -180,8 +180,15 @@ impl Reception {
         self.entries.read().unwrap_or_else(PoisonError::into_inner).get(tenant)?.get(name).cloned()
     }
 
-    /// A call logged by hand goes the same way as any other. `id` makes it the same call when it is sent again.
-    pub async fn log_call(&self, tenant: &Arc<Tenant>, id: String, call: Call) -> Result<Committed, IntakeError> {
+    /// A call logged by hand goes the same way as any other. `id` makes it the same call when it is sent again, with the
+    /// consent of whoever logs it.
+    pub async fn log_call(
+        &self,
+        tenant: &Arc<Tenant>,
+        id: String,
+        call: Call,
+        consent: Consent,
+    ) -> Result<Committed, IntakeError> {
         let observation = Observation { id, also: Vec::new(), at: None, trust: Trust::Settled, item: Item::Call(call) };
         if let Err(rejected) = observation.check() {
             return Err(IntakeError::Refused(malformed(rejected)));
@@ -189,7 +196,7 @@ impl Reception {
         let intake = Intake {
             numbering: Arc::new(tenant.numbering.clone()),
             routes: Arc::new(TenantRoutes(tenant.clone())),
-            verdict: Verdict::Accepted,
+            consent: Some(consent),
             ..Intake::of(&tenant.name, MANUAL, vec![observation])
         };
         Ok(self.store.commit(intake).await?)

@@ -48,6 +48,20 @@ impl Item {
             Item::Contact(_) | Item::Conversation(_) | Item::Session(_) => None,
         }
     }
+
+    /// Whether this key is the digits of an E.164 number, and not only those that were written, for whom a call or a
+    /// message was with and for a contact.
+    pub fn knows_e164(&self, key: &str) -> bool {
+        let is = |phone: &Phone| phone.e164.is_some() && phone.key().as_deref() == Some(key);
+        match self {
+            Item::Contact(contact) => contact.numbers.iter().any(is),
+            // Ids of the scheme are E.164 by the contract.
+            item => item.customer().is_some_and(|who| match who.number {
+                Some(phone) if phone.key().is_some() => is(phone),
+                _ => who.key().as_deref() == Some(key),
+            }),
+        }
+    }
 }
 
 impl Customer<'_> {

@@ -41,6 +41,13 @@ const VARIANTS: usize = 8;
 /// Fewer digits than these are nobody's number.
 const SHORTEST: usize = 2;
 
+/// What people write before a number.
+const LABELS: [&str; 13] =
+    ["tel", "telf", "tlf", "tfno", "phone", "ph", "mob", "mobile", "móvil", "movil", "тел", "телефон", "моб"];
+
+/// What people write between a number and its extension, beside `ext` in all its lengths.
+const EXTENSIONS: [&str; 8] = ["x", "х", "p", "int", "доб", "добавочный", "вн", "внутр"];
+
 impl Phone {
     /// A number as it was written, nothing worked out yet.
     pub fn raw(raw: impl Into<String>) -> Self {
@@ -78,7 +85,8 @@ impl Numbering {
         phone
     }
 
-    /// The keys under which records may know this number, likeliest first: see [`Phone::key`].
+    /// The keys under which records may know this number, likeliest first: see [`Phone::key`]. Whatever has an E.164
+    /// number is known by the first one alone: the digits of another spelling may be those of somebody else's number.
     pub fn keys(&self, phone: &Phone) -> Vec<String> {
         let spelled = self.variants(phone).into_iter().filter_map(|variant| Phone::raw(variant).key());
         let mut keys: Vec<String> = Vec::new();
@@ -178,8 +186,36 @@ fn user_part(text: &str) -> &str {
     text.split_once(';').map_or(text, |(user, _)| user).trim()
 }
 
-/// The digits of a text and whether a plus sign leads them; absent when it is anything but a number with punctuation.
+/// A number without the words that people put around it: `tel.: …`, `… (home)`.
+fn without_words(text: &str) -> &str {
+    let are_words = |text: &str| {
+        let odd = |c: char| !(c.is_alphabetic() || c.is_whitespace() || ".,-'/".contains(c));
+        text.contains(char::is_alphabetic) && !text.contains(odd)
+    };
+    let (label, rest) = after_word(text);
+    let number = rest.trim_start_matches(is_pause);
+    let text = if LABELS.contains(&&*label) && number.len() < rest.len() { number } else { text };
+    let before = text.strip_prefix('(').and_then(|text| text.split_once(')'));
+    let text = before.filter(|(words, _)| are_words(words)).map_or(text, |(_, number)| number.trim_start());
+    let behind = text.strip_suffix(')').and_then(|text| text.rsplit_once('('));
+    behind.filter(|(_, words)| are_words(words)).map_or(text, |(number, _)| number.trim_end())
+}
+
+/// The word at the beginning of a text, in lower case, and what follows it.
+fn after_word(text: &str) -> (String, &str) {
+    let rest = text.trim_start_matches(char::is_alphabetic);
+    (text[..text.len() - rest.len()].to_lowercase(), rest)
+}
+
+/// What stands between a word and a number.
+fn is_pause(c: char) -> bool {
+    matches!(c, '.' | ':') || c.is_whitespace()
+}
+
+/// The digits of a text and whether a plus sign leads them; absent when it is anything but a number with punctuation,
+/// with an extension or words of people's around it.
 fn digits(text: &str) -> Option<(String, bool)> {
+    let text = without_words(text);
     let text = text
         .strip_prefix("%2B")
         .or_else(|| text.strip_prefix("%2b"))
@@ -187,7 +223,9 @@ fn digits(text: &str) -> Option<(String, bool)> {
     let mut digits = String::with_capacity(20);
     let mut plus = false;
     let mut rest = text.chars();
-    while let Some(c) = rest.next() {
+    loop {
+        let ahead = rest.as_str();
+        let Some(c) = rest.next() else { break };
         match c {
             '0'..='9' => digits.push(c),
             '+' | '\u{FF0B}' if digits.is_empty() && !plus => plus = true,
@@ -203,7 +241,7 @@ fn digits(text: &str) -> Option<(String, bool)> {
                 digits.push(char::from(b'0' + (c as u32 % 16) as u8));
             }
             ',' if digits.len() > 6 => break,
-            'x' | 'X' | 'e' | 'E' | '#' if digits.len() > 6 && is_extension(c, rest.as_str()) => break,
+            _ if digits.len() > 6 && is_extension(ahead) => break,
             _ => return None,
         }
         if digits.len() > LONGEST {
@@ -213,14 +251,18 @@ fn digits(text: &str) -> Option<(String, bool)> {
     (!digits.is_empty()).then_some((digits, plus))
 }
 
-/// Whether what follows a number is an extension: `x12`, `ext. 12`, `#12`.
-fn is_extension(first: char, rest: &str) -> bool {
-    let rest = match first {
-        'e' | 'E' => rest.trim_start_matches(|c: char| c.is_ascii_alphabetic() && "xtensionXTENSION".contains(c)),
-        _ => rest,
+/// Whether what follows a number is an extension: `x12`, `ext. 12`, `доб. 12`, `#12`.
+fn is_extension(text: &str) -> bool {
+    let (word, rest) = after_word(text);
+    let rest = match &*word {
+        "" => rest.strip_prefix('#'),
+        word => {
+            let is_ext = word.starts_with('e') && word.chars().all(|c| "extension".contains(c));
+            (is_ext || EXTENSIONS.contains(&word)).then_some(rest)
+        }
     };
-    let rest = rest.trim_start_matches(['.', ':', ' ']);
-    (1..=8).contains(&rest.len()) && rest.bytes().all(|byte| byte.is_ascii_digit())
+    let extension = rest.unwrap_or_default().trim_start_matches(is_pause).trim_end_matches([')', ']', '.', ' ']);
+    (1..=8).contains(&extension.len()) && extension.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]

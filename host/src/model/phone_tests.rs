@@ -107,6 +107,20 @@ fn what_is_no_number_stays_raw() {
         "+0123456789",
         "12 34 56 x 7",
         "+34911234567 or +34911234568",
+        "911234567 casa",
+        "911234567 (+34911234568)",
+        "911234567 (casa) (2)",
+        "911234567 x123456789",
+        "123456 (ext. 12)",
+        "casa: 911234567",
+        "https://911234567",
+        "tel.",
+        "tel. (casa)",
+        "tel. (oficina 2ª) 911234567",
+        "911234567 ext",
+        "(casa)",
+        "n/a",
+        "x12",
         "\u{0}911234567",
         &longest,
     ];
@@ -144,6 +158,42 @@ fn corrector_rules_apply_in_order() {
     }
 }
 
+/// What people write before and after a number.
+const BEFORE: &[&str] = &["", "tel.: ", "Tel ", "TLF. ", "Móvil: ", "тел.: ", "(casa) "];
+const AFTER: &[&str] = &[
+    "",
+    " (casa)",
+    " (tel. móvil)",
+    "x12",
+    " X 12",
+    " p12",
+    " ext 12",
+    " Ext.: 12",
+    " extension 12",
+    " (ext. 12)",
+    " int. 12",
+    " доб 12",
+    " доб. 12",
+    " вн. 12",
+    " ВНУТР. 12",
+    " [доб.\u{A0}12]",
+    " #12",
+    " x12 (casa)",
+    ",,12#",
+];
+
+#[test]
+fn words_and_extensions_around_a_number_are_no_part_of_it() {
+    for before in BEFORE {
+        for after in AFTER {
+            for (region, raw) in [("ES", "600 111 222"), ("RU", "+7 912 345-67-89"), ("GB", "(020) 7946 0000")] {
+                assert_eq!(forms(region, &format!("{before}{raw}{after}")), forms(region, raw), "{before}{raw}{after}");
+            }
+        }
+    }
+    assert_eq!(Phone::raw("1001 (Ana)").key().as_deref(), Some("1001"));
+}
+
 #[test]
 fn normalizing_again_changes_nothing() {
     for (region, raw, ..) in NUMBERS {
@@ -171,7 +221,27 @@ fn variants_are_few_and_likeliest_first() {
 
 proptest::proptest! {
     #[test]
-    fn any_text_is_read_without_harm(raw in "\\PC{0,40}|[+0-9 ()x;,.#*:@<>-]{0,80}|(sip|tel):[+0-9]{0,30}", region in 0usize..6) {
+    fn plain_spellings_are_the_digits_in_them(raw in "[+]?[0-9][0-9 ./-]{0,40}") {
+        assert_eq!(digits(&raw), Some((only_digits(&raw), raw.starts_with('+'))));
+    }
+
+    #[test]
+    fn words_around_a_number_change_nothing(
+        raw in "[+]?[0-9]{1,12}",
+        before in 0..BEFORE.len(),
+        after in 0..AFTER.len()
+    ) {
+        let decorated = format!("{}{raw}{}", BEFORE[before], AFTER[after]);
+        let read = digits(user_part(&decorated));
+        assert!(read.is_none() || read == digits(&raw), "{decorated}: {read:?}");
+    }
+
+    #[test]
+    fn any_text_is_read_without_harm(
+        raw in "\\PC{0,40}|[+0-9 ()x;,.#*:@<>-]{0,80}|(sip|tel):[+0-9]{0,30}|\
+            (тел|tel)?[.: ]{0,2}[(]?\\PC{0,6}[)]?[0-9 ]{0,12}[ (]{0,2}(ext|доб|p|#)?\\PC{0,6}",
+        region in 0usize..6
+    ) {
         let numbering = numbering(["ES", "GB", "US", "DE", "RU", ""][region]);
         let mut phone = Phone::raw(raw);
         numbering.normalize(&mut phone);

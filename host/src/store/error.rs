@@ -2,6 +2,16 @@
 
 use std::path::PathBuf;
 
+/// Why something was not taken by whoever handed it in, seeing what is there already.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct Clash {
+    /// Where in what was handed in.
+    pub field: String,
+    /// For people.
+    pub why: String,
+}
+
 /// Why the store did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -15,6 +25,9 @@ pub enum StoreError {
     /// The database refused this very row; its neighbours are not concerned.
     #[error("the store refused it: {0}")]
     Refused(String),
+    /// It does not go with the record that is there already: nothing was stored.
+    #[error(transparent)]
+    Clash(#[from] Clash),
     /// The claim under which this was done is held by another by now: nothing was stored.
     #[error("the {0} was taken over by another worker")]
     Lost(&'static str),

@@ -6,11 +6,16 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::db::{Filter, Row, args};
+use super::error::Clash;
 use super::pull::{Job, PageDone};
 use super::record::{LIMIT, Page};
 use super::routes::Routes;
 use super::{Result, Store};
-use crate::model::{Event, Instant, Numbering, Observation};
+use crate::model::{Event, Instant, Item, Numbering, Observation};
+
+/// Whether whoever hands something in wants it taken, seeing the record that is there already and what would become of
+/// it. Asked inside the commit: it must not block.
+pub type Consent = Arc<dyn Fn(&Item, &Item) -> std::result::Result<(), Clash> + Send + Sync>;
 
 /// Something that came from outside, to be committed whole or not at all.
 #[derive(Clone)]
@@ -31,6 +36,8 @@ pub struct Intake {
     pub jobs: Vec<Job>,
     /// Set when it takes effect once.
     pub once: Option<Once>,
+    /// Asked before it is taken, where it is about a record that is there already.
+    pub consent: Option<Consent>,
     /// The page of a job that this is.
     pub page: Option<PageDone>,
     /// The intake row that this replays: its verdict is replaced, no new row is made.
@@ -53,6 +60,7 @@ impl Intake {
             observations,
             jobs: Vec::new(),
             once: None,
+            consent: None,
             page: None,
             replays: None,
             numbering: Arc::default(),

@@ -36,14 +36,14 @@ pub use delivery::{
     Attempt, AttemptRow, Claimed, Delivery, DeliveryFilter, End, Finished, Joined, Lane, LaneSummary, Receipt, Settled,
     State,
 };
-pub use error::StoreError;
+pub use error::{Clash, StoreError};
 pub use feed::{Code, EventFilter, EventPage, Events};
 pub use grant::Grant;
-pub use intake::{Committed, Intake, IntakeFilter, IntakeRow, Once, Raw, Verdict};
+pub use intake::{Committed, Consent, Intake, IntakeFilter, IntakeRow, Once, Raw, Verdict};
 pub use lease::Lease;
 pub use people::{Communication, Communications, Named};
 pub use pull::{ClaimedJob, Job, JobRow, JobState, PageDone, Progress};
-pub use record::{CallFilter, Page, Record};
+pub use record::{CallFilter, Page, Place, Record};
 pub use retention::{Retention, Swept};
 pub use routes::{Routes, Want};
 

@@ -4,8 +4,8 @@
 
 use std::collections::HashMap;
 
-use super::db::{Row, Value, anywhere};
-use super::record::{COLUMNS, LIMIT, Page, Record, place, read};
+use super::db::{Value, anywhere};
+use super::record::{COLUMNS, LIMIT, Page, Place, Record, place, read};
 use super::{Result, Store};
 use crate::model::{Instant, Item, Kind};
 
@@ -14,7 +14,8 @@ use crate::model::{Instant, Item, Kind};
 pub struct Communications {
     /// Calls, messages; both when empty.
     pub kinds: Vec<Kind>,
-    /// With one of these numbers, as keys; with anybody when empty.
+    /// With whoever has this number, by its keys, see [`Numbering::keys`](crate::model::Numbering::keys); with anybody
+    /// when empty.
     pub people: Vec<String>,
     /// Of this source.
     pub source: Option<String>,
@@ -90,14 +91,14 @@ impl Communications {
     }
 
     /// The parts of the list: each is one walk along an index, newest first.
-    fn parts(&self, tenant: &str, after: Option<(i64, i64)>, words: &mut Words) -> Vec<String> {
+    fn parts(&self, tenant: &str, after: Option<Place>, words: &mut Words) -> Vec<String> {
         let mut all = format!("r.tenant = {} and r.joined_into is null", words.put(tenant));
         for (moment, sign) in [(self.from, ">="), (self.to, "<")] {
             if let Some(moment) = moment {
                 all.push_str(&format!(" and r.at {sign} {}", words.put(moment)));
             }
         }
-        if let Some((at, id)) = after {
+        if let Some(Place { at, id }) = after {
             let (at, id) = (words.put(at), words.put(id));
             all.push_str(&format!(" and r.at <= {at} and (r.at < {at} or r.id < {id})"));
         }
@@ -134,7 +135,7 @@ impl Communications {
     }
 
     /// The statement that reads one page, and one record more.
-    pub(super) fn page(&self, tenant: &str, after: Option<(i64, i64)>, limit: u32) -> (String, Vec<Value>) {
+    pub(super) fn page(&self, tenant: &str, after: Option<Place>, limit: u32) -> (String, Vec<Value>) {
         let mut words = Words::default();
         let parts = self.parts(tenant, after, &mut words);
         let rest = self.rest(&mut words);
@@ -155,8 +156,8 @@ impl Communications {
         (format!("select * from ({all}) a order by at desc, id desc limit {most}"), words.values)
     }
 
-    /// The statement that reads where each part of the list was no longer looked at; absent when all of it is.
-    pub(super) fn edges(&self, tenant: &str, after: Option<(i64, i64)>) -> Option<(String, Vec<Value>)> {
+    /// The statement that reads where each part of the list is no longer looked at; absent when all of it is.
+    pub(super) fn edges(&self, tenant: &str, after: Option<Place>) -> Option<(String, Vec<Value>)> {
         self.rest(&mut Words::default())?;
         let mut words = Words::default();
         let parts = self.parts(tenant, after, &mut words);
@@ -179,42 +180,38 @@ impl Store {
         &self,
         tenant: &str,
         filter: &Communications,
-        after: Option<&str>,
+        after: Option<Place>,
         limit: u32,
     ) -> Result<Page<Communication>> {
         let limit = limit.clamp(1, LIMIT);
-        let after = after.and_then(place);
         let (sql, values) = filter.page(tenant, after, limit);
         let rows = self.db().fetch(sql, values).await?;
-        let key = |row: &Row| Ok((row.int(9)?, row.int(0)?));
         let mut items = Vec::with_capacity(rows.len());
         for row in &rows {
             let found = Communication { at: row.instant(9)?, person: row.opt_text(10)?, record: read(row)? };
-            items.push((key(row)?, found));
+            items.push((place(row)?, found));
         }
-        let mut edge = None;
-        if items.len() <= limit as usize
-            && let Some((sql, values)) = filter.edges(tenant, after)
-        {
-            let edges = self.db().fetch(sql, values).await?;
-            edge =
-                edges.iter().map(|row| Ok((row.int(0)?, row.int(1)?))).collect::<Result<Vec<_>>>()?.into_iter().max();
+        let mut edge: Option<Place> = None;
+        if let Some((sql, values)) = filter.edges(tenant, after) {
+            for row in &self.db().fetch(sql, values).await? {
+                edge = edge.max(Some(Place { at: row.int(0)?, id: row.int(1)? }));
+            }
         }
-        if let Some(edge) = edge {
-            items.retain(|(place, _)| *place >= edge);
-        }
-        let cursor = |(at, id): (i64, i64)| format!("{at}.{id}");
-        let mut page = Page::of(items.into_iter().map(|(place, item)| (cursor(place), item)).collect(), limit);
-        page.next = page.next.or(edge.map(cursor));
+        // Beyond the nearest edge one part was looked at and another was not: all of it is for the next page.
+        items.retain(|(place, _)| Some(*place) >= edge);
+        let mut page = Page::of(items.into_iter().map(|(place, item)| (place.to_string(), item)).collect(), limit);
+        page.next = page.next.or(edge.map(|edge| edge.to_string()));
+        page.items.retain(|found| is_with(&filter.people, found.person.as_deref(), &found.record.item));
         Ok(page)
     }
 
-    /// What the hub's own records call whoever has one of these numbers: contacts first, then what people wrote when
+    /// What the hub's own records call whoever has this number, by its keys: contacts first, then what people wrote when
     /// they logged a call, newest first.
     pub async fn named(&self, tenant: &str, people: &[String]) -> Result<Vec<Named>> {
-        let all = self.all_named(tenant, people, NAMES).await?;
+        let mut all = self.all_named(tenant, people, NAMES).await?;
+        all.retain(|(person, record)| is_with(people, Some(person), &record.item));
         let mut names: Vec<Named> = Vec::new();
-        for (_, named) in all {
+        for named in all.into_iter().filter_map(|(_, record)| Named::of(record)) {
             if !names.iter().any(|known| known.name.eq_ignore_ascii_case(&named.name)) {
                 names.push(named);
             }
@@ -225,13 +222,15 @@ impl Store {
     /// The best name of each of many numbers, by their keys.
     pub async fn names(&self, tenant: &str, people: &[String]) -> Result<HashMap<String, Named>> {
         let mut names = HashMap::new();
-        for (person, named) in self.all_named(tenant, people, i64::from(LIMIT)).await? {
-            names.entry(person).or_insert(named);
+        for (person, record) in self.all_named(tenant, people, i64::from(LIMIT)).await? {
+            if let Some(named) = Named::of(record) {
+                names.entry(person).or_insert(named);
+            }
         }
         Ok(names)
     }
 
-    async fn all_named(&self, tenant: &str, people: &[String], most: i64) -> Result<Vec<(String, Named)>> {
+    async fn all_named(&self, tenant: &str, people: &[String], most: i64) -> Result<Vec<(String, Record)>> {
         if people.is_empty() {
             return Ok(Vec::new());
         }
@@ -252,17 +251,23 @@ impl Store {
              order by r.at desc, r.id desc limit {most}"
         );
         rows.extend(self.db().fetch(sql, words.values).await?);
-        let mut all = Vec::new();
-        for row in &rows {
-            let (person, record) = (row.text(10)?, read(row)?);
-            if let Some(name) = name_in(&record.item) {
-                let Record { id, subject, .. } = record;
-                let named = Named { name, record: id, source: subject.source, subject: subject.id, kind: subject.kind };
-                all.push((person, named));
-            }
-        }
-        Ok(all)
+        rows.iter().map(|row| Ok((row.text(10)?, read(row)?))).collect()
     }
+}
+
+impl Named {
+    fn of(record: Record) -> Option<Self> {
+        let name = name_in(&record.item)?;
+        let Record { id, subject, .. } = record;
+        Some(Named { name, record: id, source: subject.source, subject: subject.id, kind: subject.kind })
+    }
+}
+
+/// Whether what was found under one of these keys of a number is about whoever has it: what has an E.164 number is known
+/// by the first key alone.
+fn is_with(keys: &[String], found: Option<&str>, item: &Item) -> bool {
+    let is_first = || keys.first().map(String::as_str) == found;
+    keys.is_empty() || is_first() || !found.is_some_and(|found| item.knows_e164(found))
 }
 
 /// The name that a record gives to whom it is about or was with.

@@ -1,6 +1,10 @@
 //! Records as they are read.
 
-use serde::Serialize;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::db::{Filter, Row, among, anywhere, args};
 use super::ledger::facets::digits;
@@ -71,6 +75,40 @@ impl<T> Page<T> {
     }
 }
 
+/// A place in a list, newest first: that of the record after which it goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// When the record was.
+    pub(super) at: i64,
+    /// The record.
+    pub(super) id: i64,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.at, self.id)
+    }
+}
+
+impl FromStr for Place {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let place =
+            text.split_once('.').and_then(|(at, id)| Some(Place { at: at.parse().ok()?, id: id.parse().ok()? }));
+        place.ok_or_else(|| {
+            let text = text.escape_default();
+            format!("`{text}` is no place in this list: give what the page before gave as `next`, or nothing to begin")
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Place {
+    fn deserialize<D: Deserializer<'de>>(text: D) -> Result<Self, D::Error> {
+        String::deserialize(text)?.parse().map_err(D::Error::custom)
+    }
+}
+
 /// Lists are given in pieces of at most so many.
 pub(super) const LIMIT: u32 = 1000;
 
@@ -88,6 +126,11 @@ pub(super) fn read(row: &Row) -> Result<Record> {
         updated_at: row.instant(7)?,
         item: merged.view(),
     })
+}
+
+/// Where the record of a row stands in a list.
+pub(super) fn place(row: &Row) -> Result<Place> {
+    Ok(Place { at: row.int(9)?, id: row.int(0)? })
 }
 
 impl Store {
@@ -182,8 +225,8 @@ impl Store {
 
     async fn listed(&self, filter: Filter, after: Option<&str>, limit: u32) -> Result<Page<Record>> {
         let limit = limit.clamp(1, LIMIT);
-        let filter = match after.and_then(place) {
-            Some((at, id)) => filter.and("r.at <= ?", at).and(&format!("(r.at < {at} or r.id < ?)"), id),
+        let filter = match after.and_then(|after| after.parse().ok()) {
+            Some(Place { at, id }) => filter.and("r.at <= ?", at).and(&format!("(r.at < {at} or r.id < ?)"), id),
             None => filter,
         };
         let (condition, values) = filter.done();
@@ -192,15 +235,9 @@ impl Store {
             limit + 1
         );
         let rows = self.db().fetch(sql, values).await?;
-        let item = |row: &Row| Ok((format!("{}.{}", row.int(9)?, row.int(0)?), read(row)?));
+        let item = |row: &Row| Ok((place(row)?.to_string(), read(row)?));
         Ok(Page::of(rows.iter().map(item).collect::<Result<_>>()?, limit))
     }
-}
-
-/// The place in a list that a cursor names: time and id.
-pub(super) fn place(cursor: &str) -> Option<(i64, i64)> {
-    let (at, id) = cursor.split_once('.')?;
-    Some((at.parse().ok()?, id.parse().ok()?))
 }
 
 fn of_kind(tenant: &str, kind: Kind) -> Filter {

@@ -3,9 +3,11 @@
 
 mod api;
 mod auth;
+mod by_hand;
 mod commands;
 mod fan_out;
 mod fixture;
+mod inbox;
 mod live;
 mod people;
 mod popups;

@@ -9,7 +9,7 @@ use super::prepared::{Alone, Kept, Prepared, Sighting, shown, unwritable};
 use crate::model::event::{About, Shown};
 use crate::model::type_of;
 use crate::model::{AtDesks, Event, Instant, Item, Kind, Merged, Subject};
-use crate::store::error::StoreError;
+use crate::store::error::{Clash, StoreError};
 use crate::store::feed::Code;
 use crate::store::intake::Committed;
 use crate::store::routes::Want;
@@ -110,6 +110,8 @@ pub(in crate::store) struct Plan<'a> {
     pub codes: Vec<Code>,
     /// One for each intake, in order.
     pub committed: Vec<Committed>,
+    /// Why nothing was taken of an intake, by its place.
+    pub clashes: BTreeMap<usize, Clash>,
     pub counter: Counter,
 }
 
@@ -171,9 +173,12 @@ pub(in crate::store) fn merge<'a>(
 ) -> Result<Plan<'a>, StoreError> {
     let mut merge = Merge { plan: Plan { counter, ..Plan::default() }, index: HashMap::new(), wants: BTreeMap::new() };
     merge.load(keys, found);
-    for ((prepared, admitted), repeats) in batch.iter().zip(admitted).zip(repeats) {
-        let committed = if *admitted { merge.intake(prepared, *repeats)? } else { Committed::default() };
+    for (at, ((prepared, admitted), repeats)) in batch.iter().zip(admitted).zip(repeats).enumerate() {
+        let clash = merge.clash(prepared);
+        let taken = *admitted && clash.is_none();
+        let committed = if taken { merge.intake(prepared, *repeats)? } else { Committed::default() };
         merge.plan.committed.push(committed);
+        merge.plan.clashes.extend(clash.map(|clash| (at, clash)));
     }
     let Merge { mut plan, wants, .. } = merge;
     plan.wants = wants.into_values().collect();
@@ -221,6 +226,19 @@ impl<'a> Merge<'a> {
             });
             self.index.insert(key, at);
         }
+    }
+
+    /// Why an intake is not to be merged into what is there, as whoever handed it in says.
+    fn clash(&self, prepared: &'a Prepared) -> Option<Clash> {
+        let consent = prepared.intake.consent.as_ref()?;
+        prepared.sightings.iter().find_map(|sighting| {
+            let key = |id: &'a String| prepared.key(sighting.merged.kind(), id);
+            let known = sighting.ids.iter().find_map(|id| self.index.get(&key(id)))?;
+            let before = &self.plan.entries[self.plan.root(*known)].merged;
+            let mut after = before.clone().into_owned();
+            after.join(sighting.merged.clone());
+            consent(&before.view(), &after.view()).err()
+        })
     }
 
     fn intake(&mut self, prepared: &'a Prepared, repeats: Option<Instant>) -> Result<Committed, StoreError> {

@@ -132,23 +132,25 @@ impl Handler for Ledger {
             Some(counter) => counter,
             None => counter(&mut tx).await?,
         };
-        let admitted = pull::admit(&mut tx, items).await?;
+        let mut admitted = pull::admit(&mut tx, items).await?;
         let keys = batch::keys(items);
         let found = load(&mut tx, &keys).await?;
         let repeats = repeats::of(&mut tx, items).await?;
         let mut plan = batch::merge(items, &admitted, &repeats, &keys, found, counter)?;
+        plan.clashes.keys().for_each(|at| admitted[*at] = false);
         write(&mut tx, items, &admitted, &plan, plan.counter != counter).await?;
         tx.commit().await?;
         if !self.db.is_postgres() {
             *self.known() = Some(plan.counter);
         }
         self.publish(&plan);
-        let committed = std::mem::take(&mut plan.committed);
-        let outcome = |(committed, admitted): (Committed, bool)| match admitted {
-            true => Ok(committed),
-            false => Err(StoreError::Lost("page's job")),
+        let (committed, mut clashes) = (std::mem::take(&mut plan.committed), std::mem::take(&mut plan.clashes));
+        let outcome = |(at, (committed, admitted)): (usize, (Committed, bool))| match clashes.remove(&at) {
+            Some(clash) => Err(clash.into()),
+            None if admitted => Ok(committed),
+            None => Err(StoreError::Lost("page's job")),
         };
-        Ok(committed.into_iter().zip(admitted).map(outcome).collect())
+        Ok(committed.into_iter().zip(admitted).enumerate().map(outcome).collect())
     }
 
     fn soften(&self, item: &mut Prepared) -> bool {
