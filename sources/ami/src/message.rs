@@ -1,6 +1,7 @@
 //! One message: names and values in the order they came.
 
 use memchr::{memchr, memrchr};
+use wide::{CmpEq, u8x16};
 
 /// Where a line's name and value stand.
 #[derive(Clone, Copy, Debug)]
@@ -71,17 +72,22 @@ impl<'a> Message<'a> {
     /// Finds the lines; `lines` is used again for each message.
     pub fn read(bytes: &'a [u8], lines: &'a mut Vec<Line>) -> Self {
         lines.clear();
-        let mut start = 0;
-        while start < bytes.len() {
-            let end = end_of_line(bytes, start);
-            if let Some(colon) = memchr(b':', &bytes[start..end]) {
-                let colon = start + colon;
-                let value = if bytes.get(colon + 1) == Some(&b' ') { colon + 2 } else { colon + 1 };
-                let at = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-                lines.push(Line { start: at(start), colon: at(colon), value: at(value.min(end)), end: at(end) });
+        let (mut start, mut colon) = (0, None);
+        let mut line = |start: usize, colon: Option<usize>, end: usize| {
+            let Some(colon) = colon else { return };
+            let value = if bytes.get(colon + 1) == Some(&b' ') { colon + 2 } else { colon + 1 };
+            let at = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+            lines.push(Line { start: at(start), colon: at(colon), value: at(value.min(end)), end: at(end) });
+        };
+        marks(bytes, |at| {
+            if bytes[at] == b':' {
+                colon.get_or_insert(at);
+            } else if at > start && bytes[at - 1] == b'\r' {
+                line(start, colon.take(), at - 1);
+                start = at + 1;
             }
-            start = end + 2;
-        }
+        });
+        line(start, colon, bytes.len());
         Self { bytes, lines }
     }
 
@@ -164,6 +170,28 @@ fn is(bytes: &[u8], name: &[u8]) -> bool {
     let whole = name.len() / 8 * 8;
     let words = (0..whole).step_by(8).all(|at| folded(bytes, at) == folded(name, at));
     words && bytes[whole..].iter().zip(&name[whole..]).all(|(one, other)| one | 0x20 == other | 0x20)
+}
+
+/// Tells where colons and line feeds stand, one after the other. Lines are short: a search for each would begin more often
+/// than it goes on.
+#[inline(always)]
+fn marks(bytes: &[u8], mut tell: impl FnMut(usize)) {
+    let (colon, feed) = (u8x16::splat(b':'), u8x16::splat(b'\n'));
+    let mut look = |start: usize, block: [u8; 16]| {
+        let block = u8x16::new(block);
+        let mut found = (block.simd_eq(colon) | block.simd_eq(feed)).to_bitmask();
+        while found != 0 {
+            tell(start + found.trailing_zeros() as usize);
+            found &= found - 1;
+        }
+    };
+    let (blocks, rest) = bytes.as_chunks::<16>();
+    for (n, block) in blocks.iter().enumerate() {
+        look(n * 16, *block);
+    }
+    let mut block = [0; 16];
+    block[..rest.len()].copy_from_slice(rest);
+    look(bytes.len() - rest.len(), block);
 }
 
 fn end_of_line(bytes: &[u8], start: usize) -> usize {
