@@ -1,6 +1,5 @@
 //! A file as an answer: whole or in part, or not at all when whoever asks has it already (RFC 9110).
 
-use std::io::{Seek, SeekFrom};
 use std::ops::RangeInclusive;
 use std::time::SystemTime;
 
@@ -8,13 +7,8 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_range_header::{EndPosition, RangeUnsatisfiableError, StartPosition, parse_range_header};
-use tokio::io::AsyncReadExt;
-use tokio_util::io::ReaderStream;
 
 use crate::recordings::Sound;
-
-/// Bytes that are read at once.
-const PIECE: usize = 64 << 10;
 
 /// What is sent of a file.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,13 +50,8 @@ pub(super) fn respond(sound: Sound, asked: &HeaderMap) -> Response {
 }
 
 fn sent(status: StatusCode, sound: &Sound, tag: &str, from: u64, count: u64) -> Response {
-    let body = sound.file.try_clone().and_then(|mut file| {
-        file.seek(SeekFrom::Start(from))?;
-        let file = tokio::fs::File::from_std(file).take(count);
-        Ok(Body::from_stream(ReaderStream::with_capacity(file, PIECE)))
-    });
-    match body {
-        Ok(body) => described(status, sound, tag, body),
+    match sound.pieces(from, count) {
+        Ok(pieces) => described(status, sound, tag, Body::from_stream(pieces)),
         Err(why) => {
             tracing::error!(file = %sound.path.display(), %why, "a recording cannot be read");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
