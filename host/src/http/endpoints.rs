@@ -97,7 +97,7 @@ impl Drop for Counted {
 /// Hands a recording out; what the component wants said when there is none.
 async fn sound(api: &Api, tenant: &str, asked: Sound, head: &request::Parts) -> Result<Response, Problem> {
     let (headers, missing) = (asked.headers.clone(), asked.missing.clone());
-    let mut response = match recordings::sound_for(api, tenant, asked, &head.headers).await? {
+    let mut response = match recordings::sound_for(api, tenant, asked, head).await? {
         Ok(response) => response,
         Err(Unserved::Missing(_, after)) => {
             let mut response = hooks::answer(missing);

@@ -1,26 +1,21 @@
 //! A file as an answer: whole or in part, or not at all when whoever asks has it already (RFC 9110).
 
-use std::io::{Seek, SeekFrom};
 use std::ops::RangeInclusive;
 use std::time::SystemTime;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use tokio::io::AsyncReadExt;
-use tokio_util::io::ReaderStream;
+use http_range_header::{EndPosition, RangeUnsatisfiableError, StartPosition, parse_range_header};
 
 use crate::recordings::Sound;
-
-/// Bytes that are read at once.
-const PIECE: usize = 64 << 10;
 
 /// What is sent of a file.
 #[derive(Debug, PartialEq, Eq)]
 enum Part {
     Whole,
     Some(RangeInclusive<u64>),
-    /// The range begins past the end.
+    /// Nothing of the file is in the range.
     None,
 }
 
@@ -55,13 +50,8 @@ pub(super) fn respond(sound: Sound, asked: &HeaderMap) -> Response {
 }
 
 fn sent(status: StatusCode, sound: &Sound, tag: &str, from: u64, count: u64) -> Response {
-    let body = sound.file.try_clone().and_then(|mut file| {
-        file.seek(SeekFrom::Start(from))?;
-        let file = tokio::fs::File::from_std(file).take(count);
-        Ok(Body::from_stream(ReaderStream::with_capacity(file, PIECE)))
-    });
-    match body {
-        Ok(body) => described(status, sound, tag, body),
+    match sound.pieces(from, count) {
+        Ok(pieces) => described(status, sound, tag, Body::from_stream(pieces)),
         Err(why) => {
             tracing::error!(file = %sound.path.display(), %why, "a recording cannot be read");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
@@ -118,16 +108,22 @@ fn part(asked: &HeaderMap, tag: &str, modified: SystemTime, length: u64) -> Part
         }
     }
     let Some(ranges) = text(asked, &header::RANGE) else { return Part::Whole };
-    let Ok(ranges) = http_range_header::parse_range_header(ranges) else { return Part::Whole };
-    if ranges.ranges.len() != 1 {
-        return Part::Whole;
-    }
-    if length == 0 {
-        return Part::None;
-    }
-    match ranges.validate(length).ok().and_then(|ranges| ranges.into_iter().next()) {
-        Some(range) => Part::Some(range),
-        None => Part::None,
+    let range = match parse_range_header(ranges) {
+        Ok(ranges) => match ranges.ranges[..] {
+            [range] => range,
+            _ => return Part::Whole,
+        },
+        Err(RangeUnsatisfiableError::ZeroSuffix) if !ranges.contains(',') => return Part::None,
+        Err(_) => return Part::Whole,
+    };
+    match (range.start, range.end) {
+        (StartPosition::Index(start), EndPosition::Index(end)) if end < start => Part::Whole,
+        (StartPosition::Index(start), _) if start >= length => Part::None,
+        (StartPosition::Index(start), EndPosition::Index(end)) => Part::Some(start..=end.min(length - 1)),
+        (StartPosition::Index(start), EndPosition::LastByte) => Part::Some(start..=length - 1),
+        // Of an empty file the last bytes are all of it, which no `Content-Range` can say.
+        (StartPosition::FromLast(_), _) if length == 0 => Part::Whole,
+        (StartPosition::FromLast(count), _) => Part::Some(length.saturating_sub(count)..=length - 1),
     }
 }
 
@@ -155,11 +151,17 @@ mod tests {
         assert_eq!(range("bytes=2-4"), Part::Some(2..=4));
         assert_eq!(range("bytes=2-400"), Part::Some(2..=9));
         assert_eq!(range("bytes=-3"), Part::Some(7..=9));
-        assert_eq!(range("bytes=10-"), Part::None);
-        for whole in ["bytes=0-1,3-4", "bytes=a-b", "lines=1-2", "0-1", "bytes="] {
+        assert_eq!(range("bytes=-400"), Part::Some(0..=9), "a file that is shorter is asked for whole");
+        for none in ["bytes=10-", "bytes=10-12", "bytes=-0"] {
+            assert_eq!(range(none), Part::None, "{none}");
+        }
+        for whole in
+            ["bytes=0-1,3-4", "bytes=a-b", "lines=1-2", "0-1", "bytes=", "bytes=5-2", "bytes=12-11", "bytes=0-1,-0"]
+        {
             assert_eq!(range(whole), Part::Whole, "{whole}");
         }
         assert_eq!(of(&[(header::RANGE, "bytes=0-")], 0), Part::None);
+        assert_eq!(of(&[(header::RANGE, "bytes=-5")], 0), Part::Whole);
         let with = |condition: &str| of(&[(header::RANGE, "bytes=2-4"), (header::IF_RANGE, condition)], 10);
         assert_eq!(with("\"t\""), Part::Some(2..=4));
         assert_eq!(with("Sat, 21 Nov 2026 12:00:00 GMT"), Part::Some(2..=4));

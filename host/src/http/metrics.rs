@@ -68,6 +68,8 @@ fn describe() {
     describe_gauge!("cordboard_live_sockets", "Open live sockets");
     describe_gauge!("cordboard_long_polls", "Requests to endpoints that wait for something to happen");
     describe_counter!("cordboard_media_missing_total", "Media of messages that could not be fetched in time");
+    describe_gauge!("cordboard_recordings_failing", "Recordings that could not be copied yet, by source");
+    describe_counter!("cordboard_recordings_uncopied_total", "Recordings that were never copied, by source");
     describe_counter!("cordboard_live_frames_total", "Frames sent to live sockets");
     describe_counter!("cordboard_live_cut_total", "Live sockets that were cut for being slow");
 }

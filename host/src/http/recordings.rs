@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header, request};
 use axum::response::Response;
 use serde::Deserialize;
 
@@ -47,6 +47,7 @@ pub(super) async fn recording(
     State(api): State<Arc<Api>>,
     Id(id): Id,
     Signed(asked, proof): Signed<Asked>,
+    method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let opened = (Part::Recording, id, asked.recording.as_deref());
@@ -57,7 +58,7 @@ pub(super) async fn recording(
     let recording = chosen(Part::Recording, &call.recordings, |one| &one.id, asked.recording.as_deref())?;
     let format = format(asked.format.as_deref(), &headers)?;
     let what = What { record: &record, call, recording, format };
-    let mut response = hand_out(&api, &tenant, &name, &what, &headers).await?;
+    let mut response = hand_out(&api, &tenant, &name, &what, (&method, &headers)).await?;
     response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
     Ok(response)
 }
@@ -68,7 +69,7 @@ pub(super) async fn sound_for(
     api: &Api,
     tenant: &str,
     asked: contract::Sound,
-    headers: &HeaderMap,
+    head: &request::Parts,
 ) -> Result<Result<Response, Unserved>, Problem> {
     let subject = Subject { source: asked.source, kind: model::Kind::Call, id: asked.call };
     let known = match subject.id.is_empty() {
@@ -88,7 +89,7 @@ pub(super) async fn sound_for(
     };
     let format = asked.format.as_deref().and_then(Format::of);
     let what = What { record: &record, call, recording, format };
-    Ok(hand_out(api, tenant, "an endpoint", &what, headers).await)
+    Ok(hand_out(api, tenant, "an endpoint", &what, (&head.method, &head.headers)).await)
 }
 
 fn none() -> Unserved {
@@ -111,13 +112,14 @@ struct What<'a> {
     format: Option<Format>,
 }
 
-/// The recording as an answer to a request with these headers. Who heard what is kept in the log.
+/// The recording as an answer to a request with this method and these headers. Who heard what is kept in the log, with
+/// the part that it was: a player asks for several.
 async fn hand_out(
     api: &Api,
     tenant: &str,
     who: &str,
     what: &What<'_>,
-    headers: &HeaderMap,
+    (method, headers): (&Method, &HeaderMap),
 ) -> Result<Response, Unserved> {
     let What { record, call, recording, format } = *what;
     let plan = api.plan.load_full();
@@ -132,8 +134,17 @@ async fn hand_out(
         source: entry.map(|entry| entry.component.component().clone()),
     };
     let sound = api.recordings.sound(&wanted, format).await?;
-    tracing::info!(tenant, who, call = record.id, recording = recording.id, "a recording was handed out");
-    Ok(file::respond(sound, headers))
+    let response = file::respond(sound, headers);
+    if hears(method, &response) {
+        let part = response.headers().get(header::CONTENT_RANGE).and_then(|part| part.to_str().ok());
+        tracing::info!(tenant, who, call = record.id, recording = recording.id, part, "a recording was handed out");
+    }
+    Ok(response)
+}
+
+/// Whether there is any sound in this answer.
+fn hears(method: &Method, response: &Response) -> bool {
+    method != Method::HEAD && response.status().is_success()
 }
 
 /// The format that is asked for. What `Accept` says counts only when it names a format and nothing wider.
@@ -167,7 +178,7 @@ impl From<Unserved> for Problem {
     fn from(why: Unserved) -> Self {
         match why {
             Unserved::Missing(why, after) => {
-                let problem = Problem::new(Kind::NotFound, format!("the file is not there: {why}"));
+                let problem = Problem::new(Kind::NotFound, format!("there is no file to hand out: {why}"));
                 match after {
                     Some(after) => problem.after(after),
                     None => problem,
@@ -182,7 +193,18 @@ impl From<Unserved> for Problem {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::StatusCode;
+    use axum::response::IntoResponse;
+
     use super::*;
+
+    #[test]
+    fn nobody_hears_what_has_no_sound_in_it() {
+        let answer = |status: u16| StatusCode::from_u16(status).unwrap().into_response();
+        assert!(hears(&Method::GET, &answer(200)) && hears(&Method::GET, &answer(206)));
+        assert!(!hears(&Method::HEAD, &answer(200)), "only its headers are sent");
+        assert!(!hears(&Method::GET, &answer(304)) && !hears(&Method::GET, &answer(416)));
+    }
 
     #[test]
     fn a_format_is_asked_for_by_name_or_by_a_narrow_accept() {

@@ -1,6 +1,7 @@
 //! Conversion by FFmpeg: a program of its own with fixed arguments, no shell, no environment, no net, and bounds on
 //! number, time and size.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 use tokio::sync::Semaphore;
 
-use super::Unserved;
+use super::{Sound, Unserved, failed};
 
 /// How long one conversion may take. An hour of telephone sound takes seconds.
 const TIME: Duration = Duration::from_secs(120);
@@ -25,6 +26,9 @@ const WORDS: u64 = 4 << 10;
 
 /// What may be read: formats of sound. Without this a file that calls itself a playlist could have others read.
 const READ: &str = "wav,w64,mp3,ogg,flac,mov,matroska,amr,gsm,aac,au,aiff,caf";
+
+/// Its standard input, as a file in which it can go back and forth.
+const STDIN: &str = "file:/dev/fd/0";
 
 /// A form that a recording can be asked for in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,12 +85,14 @@ impl Converter {
     }
 
     /// Writes the file in another form. When nobody waits for it any more, the program is ended.
-    pub async fn convert(&self, from: &Path, to: &Path, format: Format) -> Result<(), Unserved> {
+    pub async fn convert(&self, sound: &Sound, to: &Path, format: Format) -> Result<(), Unserved> {
         let place = tokio::time::timeout(WAIT, self.places.acquire()).await;
         let Ok(Ok(_place)) = place else {
             return Err(Unserved::Later("too many recordings are being converted".to_owned()));
         };
-        let mut child = self.command(from, to, format).spawn().map_err(|why| self.no_program(&why))?;
+        let from = sound.path.display();
+        let file = sound.file.try_clone().map_err(failed)?;
+        let mut child = self.command(file, to, format).spawn().map_err(|why| self.no_program(&why))?;
         let mut words = Vec::new();
         let said = child.stderr.take();
         let running = async {
@@ -99,7 +105,7 @@ impl Converter {
         let words = String::from_utf8_lossy(&words).trim().replace('\n', "; ");
         match ended {
             Err(_) => {
-                tracing::warn!(file = %from.display(), "converting a recording took too long and was ended");
+                tracing::warn!(file = %from, "converting a recording took too long and was ended");
                 Err(Unserved::Form(format!("converting it took more than {} s", self.time.as_secs())))
             }
             Ok(Ok(status)) if status.success() => match to.metadata() {
@@ -108,25 +114,25 @@ impl Converter {
                 _ => Ok(()),
             },
             Ok(ended) => {
-                tracing::warn!(file = %from.display(), ?ended, words, "a recording was not converted");
+                tracing::warn!(file = %from, ?ended, words, "a recording was not converted");
                 Err(Unserved::Form("it could not be converted; the hub's log has FFmpeg's words".to_owned()))
             }
         }
     }
 
-    fn command(&self, from: &Path, to: &Path, format: Format) -> Command {
+    /// It is given the open file itself: what its path leads to by now may be another one.
+    fn command(&self, from: File, to: &Path, format: Format) -> Command {
         let mut command = Command::new(&self.program);
         command
             .args(["-nostdin", "-hide_banner", "-loglevel", "error", "-threads", "1"])
-            .args(["-protocol_whitelist", "file", "-format_whitelist", READ, "-i"])
-            .arg(prefixed(from))
+            .args(["-protocol_whitelist", "file", "-format_whitelist", READ, "-i", STDIN])
             .args(["-map", "0:a:0", "-map_metadata", "-1", "-fs", &SIZE.to_string()])
             .args(format.arguments())
             .arg("-y")
             .arg(prefixed(to))
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .stdin(Stdio::null())
+            .stdin(from)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
@@ -155,15 +161,20 @@ mod tests {
 
     use futures::future::join_all;
 
+    use super::super::gate::Gate;
     use super::*;
 
-    /// A folder with a program that does this in it.
-    fn program(text: &str) -> (tempfile::TempDir, PathBuf) {
+    /// A folder with a program that does this in it, and a sound.
+    fn program(text: &str) -> (tempfile::TempDir, PathBuf, Sound) {
         let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.wav");
+        std::fs::write(&path, "the sound itself").unwrap();
+        let gate = Gate::new(1, Duration::from_secs(5));
+        let sound = Sound::of(File::open(&path).unwrap(), &path, "a.wav", gate).unwrap();
         let program = folder.path().join("ffmpeg");
         std::fs::write(&program, format!("#!/bin/sh\ncd \"$(dirname \"$0\")\"\n{text}\n")).unwrap();
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
-        (folder, program)
+        (folder, program, sound)
     }
 
     /// Waits until this file is there.
@@ -193,38 +204,47 @@ mod tests {
     async fn no_more_run_at_once_than_may() {
         let counts = "mkdir -p running/$$\nls running | wc -l >> counts\nsleep 0.3\nrmdir running/$$\n\
             for last; do :; done\nprintf sound > \"${last#file:}\"";
-        let (folder, program) = program(counts);
+        let (folder, program, sound) = program(counts);
         let converter = Converter::new(program, 2);
         let made = (0..6).map(|n| folder.path().join(format!("{n}.mp3"))).collect::<Vec<_>>();
-        let from = folder.path().join("a.wav");
-        let all = join_all(made.iter().map(|to| converter.convert(&from, to, Format::Mp3))).await;
+        let all = join_all(made.iter().map(|to| converter.convert(&sound, to, Format::Mp3))).await;
         assert_eq!(all, vec![Ok(()); 6]);
         let counts = std::fs::read_to_string(folder.path().join("counts")).unwrap();
         let counts: Vec<usize> = counts.lines().map(|line| line.trim().parse().unwrap()).collect();
         assert_eq!((counts.len(), counts.iter().max()), (6, Some(&2)), "{counts:?}");
     }
 
+    #[tokio::test]
+    async fn what_is_converted_is_the_file_that_was_opened() {
+        let (folder, program, sound) = program("for last; do :; done\ncat /dev/fd/0 > \"${last#file:}\"");
+        std::fs::rename(folder.path().join("a.wav"), folder.path().join("b.wav")).unwrap();
+        std::fs::write(folder.path().join("a.wav"), "another one in its place").unwrap();
+        let to = folder.path().join("a.mp3");
+        assert_eq!(Converter::new(program, 1).convert(&sound, &to, Format::Mp3).await, Ok(()));
+        assert_eq!(std::fs::read(to).unwrap(), b"the sound itself");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn nobody_waits_for_ever_until_others_have_ended() {
-        let (folder, program) = program("");
+        let (folder, program, sound) = program("");
         let converter = Converter::new(program, 0);
-        let told = converter.convert(folder.path(), folder.path(), Format::Opus).await;
+        let told = converter.convert(&sound, folder.path(), Format::Opus).await;
         assert_eq!(told, Err(Unserved::Later("too many recordings are being converted".to_owned())));
     }
 
     #[tokio::test]
     async fn what_takes_too_long_or_is_not_wanted_any_more_is_ended() {
-        let (folder, program) = program("echo $$ > pid.part\nmv pid.part pid\nexec sleep 600");
+        let (folder, program, sound) = program("echo $$ > pid.part\nmv pid.part pid\nexec sleep 600");
         let (pid, to) = (folder.path().join("pid"), folder.path().join("a.mp3"));
         let mut converter = Converter { time: Duration::from_secs(3), ..Converter::new(program, 1) };
-        let told = converter.convert(folder.path(), &to, Format::Mp3).await;
+        let told = converter.convert(&sound, &to, Format::Mp3).await;
         assert_eq!(told, Err(Unserved::Form("converting it took more than 3 s".to_owned())));
         ended(&pid).await;
 
         std::fs::remove_file(&pid).unwrap();
         converter.time = TIME;
         tokio::select! {
-            told = converter.convert(folder.path(), &to, Format::Mp3) => panic!("it did not wait: {told:?}"),
+            told = converter.convert(&sound, &to, Format::Mp3) => panic!("it did not wait: {told:?}"),
             () = begun(&pid) => {}
         }
         ended(&pid).await;

@@ -1,5 +1,6 @@
 //! Files that were fetched or converted, so that it is done once. Bounded in bytes; the longest unused goes first.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,8 +9,9 @@ use moka::notification::RemovalCause;
 use moka::policy::EvictionPolicy;
 use tempfile::NamedTempFile;
 
-use super::sound::{self, Sound};
-use super::{Unserved, failed};
+use super::gate::Gate;
+use super::sound::Sound;
+use super::{DISK, Unserved, failed};
 
 /// How the names of files begin that are not yet whole.
 const UNFINISHED: &str = ".part-";
@@ -20,6 +22,7 @@ pub(crate) struct Kept {
     /// Bytes of each file by its name.
     files: Cache<String, u64>,
     most: u64,
+    gate: Gate,
 }
 
 impl Kept {
@@ -36,7 +39,7 @@ impl Kept {
                 }
             })
             .build();
-        let kept = Kept { folder, files, most };
+        let kept = Kept { folder, files, most, gate: Gate::new(DISK.0, DISK.1) };
         kept.take_over().await;
         kept
     }
@@ -64,6 +67,27 @@ impl Kept {
         self.files.contains_key(key)
     }
 
+    /// Bytes of the largest file that can be here.
+    pub fn most(&self) -> u64 {
+        self.most
+    }
+
+    /// Whether a file of so many bytes can be here: asked before it is made, where that is known.
+    pub fn takes(&self, bytes: u64) -> Result<(), Unserved> {
+        if bytes <= self.most {
+            return Ok(());
+        }
+        let (most, folder) = (self.most, self.folder.display());
+        tracing::warn!(bytes, most, %folder, "a file is larger than all that may be kept");
+        let why = format!("it has {bytes} bytes, and the hub's configuration lets it keep {most} of all such files");
+        Err(Unserved::Missing(why, None))
+    }
+
+    /// Lets the file of this name go: there is another one in its place.
+    pub async fn forget(&self, key: &str) {
+        self.files.invalidate(key).await;
+    }
+
     /// The file of this name; when it is not there it is made, once for all who ask meanwhile.
     pub async fn sound(
         &self,
@@ -73,7 +97,7 @@ impl Kept {
     ) -> Result<Sound, Unserved> {
         let path = self.folder.join(key);
         if self.files.get(key).await.is_some() {
-            match sound::open(&path, &name) {
+            match self.opened(&path, &name) {
                 Ok(sound) => return Ok(sound),
                 // Somebody has taken it away.
                 Err(_) => self.files.invalidate(key).await,
@@ -82,9 +106,13 @@ impl Kept {
         let made = self.files.try_get_with(key.to_owned(), self.made(&path, make)).await;
         made.map_err(|why| (*why).clone())?;
         // Opened before room is made, lest it be this one that goes.
-        let sound = sound::open(&path, &name).map_err(failed)?;
+        let sound = self.opened(&path, &name).map_err(failed)?;
         self.files.run_pending_tasks().await;
         Ok(sound)
+    }
+
+    fn opened(&self, path: &Path, name: &str) -> std::io::Result<Sound> {
+        Sound::of(File::open(path)?, path, name, self.gate.clone())
     }
 
     /// Makes a file beside its place and puts it there when it is whole. Its length.
@@ -98,10 +126,7 @@ impl Kept {
         let part: NamedTempFile = file;
         make(part.path().to_owned()).await?;
         let bytes = part.path().metadata().map_err(failed)?.len();
-        if bytes > self.most {
-            tracing::warn!(bytes, most = self.most, folder = %self.folder.display(), "a file is larger than what is kept");
-            return Err(Unserved::Failed);
-        }
+        self.takes(bytes)?;
         part.persist(path).map_err(|why| failed(why.error))?;
         Ok(bytes)
     }
@@ -139,7 +164,8 @@ mod tests {
         put(&kept, "a", 1).await.unwrap();
         let sound = put(&kept, "c", 4 << 10).await.unwrap();
         assert_eq!((names(folder.path()), sound.length), (vec!["a".to_owned(), "c".to_owned()], 4 << 10));
-        assert_eq!(put(&kept, "d", 11 << 10).await.unwrap_err(), Unserved::Failed);
+        let why = "it has 11264 bytes, and the hub's configuration lets it keep 10240 of all such files";
+        assert_eq!(put(&kept, "d", 11 << 10).await.unwrap_err(), Unserved::Missing(why.to_owned(), None));
         assert_eq!(names(folder.path()), ["a", "c"], "what is too large leaves nothing behind");
         std::fs::write(folder.path().join(format!("{UNFINISHED}x")), "x").unwrap();
         drop(kept);
@@ -150,6 +176,8 @@ mod tests {
         assert_eq!(put(&again, "a", 1).await.unwrap().length, 1, "what somebody took away is made anew");
         again.files.run_pending_tasks().await;
         assert_eq!(names(folder.path()), ["a", "c"]);
+        again.forget("a").await;
+        assert_eq!(put(&again, "a", 2).await.unwrap().length, 2, "what was let go is made anew");
     }
 
     #[tokio::test]

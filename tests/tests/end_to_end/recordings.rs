@@ -98,6 +98,9 @@ async fn what_the_pbx_has_deleted_is_heard_from_its_copy() {
     let (monitor, copies) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let file = monitor.path().join("call-1.wav");
     std::fs::write(&file, "RIFF....WAVEfmt to be kept").unwrap();
+    // What was changed a moment ago may still be written.
+    let written = std::fs::File::options().write(true).open(&file).unwrap();
+    written.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
     let storage = format!("[recordings.copies]\nfolder = \"{}\"\nwithin = \"3650d\"\n", copies.path().display());
     let world = World::with(|mut setup| {
         setup.hub.push_str(&format!("public_url = \"{PUBLIC}\"\n{storage}"));

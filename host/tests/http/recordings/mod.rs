@@ -1,5 +1,6 @@
 //! Recordings: found, bounded by their root, in parts, in other forms, by link, from copies.
 
+mod bucket;
 mod copies;
 mod files;
 mod forms;
