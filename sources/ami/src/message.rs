@@ -1,7 +1,7 @@
 //! One message: names and values in the order they came.
 
 use memchr::{memchr, memrchr};
-use wide::{CmpEq, u8x16};
+use wide::u8x16;
 
 /// Where a line's name and value stand.
 #[derive(Clone, Copy, Debug)]
