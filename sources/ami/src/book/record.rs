@@ -86,8 +86,11 @@ impl Call {
     /// Milliseconds from the first telephone being called to the answer or the end.
     fn rang(&self) -> Option<u64> {
         let first = |side| self.legs.iter().filter(move |leg| leg.side == side).map(|leg| leg.began).min();
-        let began = first(Side::Callee).or_else(|| first(Side::Caller))?;
-        Some(self.settled()?.saturating_sub(began))
+        let settled = self.settled()?;
+        // Whom the PBX calls first rings before the others are called.
+        let callee = first(Side::Callee);
+        let began = callee.filter(|began| *began < settled).or_else(|| first(Side::Caller)).or(callee)?;
+        Some(settled.saturating_sub(began))
     }
 
     fn hangup_by(&self) -> Option<&'static str> {
