@@ -1,6 +1,6 @@
 //! One message: names and values in the order they came.
 
-use memchr::{memchr, memrchr};
+use memchr::memrchr;
 use wide::u8x16;
 
 /// Where a line's name and value stand.
@@ -44,8 +44,8 @@ pub struct Chan<'a> {
 
 /// The value that follows `Event: ` or another first name, and the name.
 pub fn first_line(message: &[u8]) -> (&[u8], &[u8]) {
-    let end = end_of_line(message, 0);
-    match memchr(b':', &message[..end]) {
+    let (colon, end) = line(message, 0);
+    match colon {
         Some(colon) => (&message[..colon], message[colon + 1..end].trim_ascii()),
         None => (&message[..end], b""),
     }
@@ -56,12 +56,13 @@ pub fn first_line(message: &[u8]) -> (&[u8], &[u8]) {
 pub fn last<'a>(message: &'a [u8], name: &str) -> Option<&'a [u8]> {
     let mut end = message.len();
     while let Some(at) = memrchr(b'\n', &message[..end]) {
-        let line = &message[at + 1..];
+        let text = &message[at + 1..];
         if at > 0
             && message[at - 1] == b'\r'
-            && let Some(value) = line.strip_prefix(name.as_bytes())
+            && let Some((before, value)) = text.split_at_checked(name.len())
+            && is(before, name.as_bytes())
         {
-            return Some(&value[..end_of_line(value, 0)]);
+            return Some(&value[..line(value, 0).1]);
         }
         end = at;
     }
@@ -72,22 +73,16 @@ impl<'a> Message<'a> {
     /// Finds the lines; `lines` is used again for each message.
     pub fn read(bytes: &'a [u8], lines: &'a mut Vec<Line>) -> Self {
         lines.clear();
-        let (mut start, mut colon) = (0, None);
-        let mut line = |start: usize, colon: Option<usize>, end: usize| {
-            let Some(colon) = colon else { return };
-            let value = if bytes.get(colon + 1) == Some(&b' ') { colon + 2 } else { colon + 1 };
-            let at = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-            lines.push(Line { start: at(start), colon: at(colon), value: at(value.min(end)), end: at(end) });
-        };
-        marks(bytes, |at| {
-            if bytes[at] == b':' {
-                colon.get_or_insert(at);
-            } else if at > start && bytes[at - 1] == b'\r' {
-                line(start, colon.take(), at - 1);
-                start = at + 1;
+        let mut start = 0;
+        while start < bytes.len() {
+            let (colon, end) = line(bytes, start);
+            if let Some(colon) = colon {
+                let value = if bytes.get(colon + 1) == Some(&b' ') { colon + 2 } else { colon + 1 };
+                let at = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+                lines.push(Line { start: at(start), colon: at(colon), value: at(value.min(end)), end: at(end) });
             }
-        });
-        line(start, colon, bytes.len());
+            start = end + 2;
+        }
         Self { bytes, lines }
     }
 
@@ -172,38 +167,39 @@ fn is(bytes: &[u8], name: &[u8]) -> bool {
     words && bytes[whole..].iter().zip(&name[whole..]).all(|(one, other)| one | 0x20 == other | 0x20)
 }
 
-/// Tells where colons and line feeds stand, one after the other. Lines are short: a search for each would begin more often
-/// than it goes on.
-#[inline(always)]
-fn marks(bytes: &[u8], mut tell: impl FnMut(usize)) {
-    let (colon, feed) = (u8x16::splat(b':'), u8x16::splat(b'\n'));
-    let mut look = |start: usize, block: [u8; 16]| {
-        let block = u8x16::new(block);
-        let mut found = (block.simd_eq(colon) | block.simd_eq(feed)).to_bitmask();
-        while found != 0 {
-            tell(start + found.trailing_zeros() as usize);
-            found &= found - 1;
+/// Where the first colon of the line that begins here stands, and where the line ends. Lines are short, so both are looked
+/// for at once.
+fn line(bytes: &[u8], start: usize) -> (Option<usize>, usize) {
+    let (colons, feeds) = (u8x16::splat(b':'), u8x16::splat(b'\n'));
+    let (mut at, mut colon) = (start, None);
+    while at < bytes.len() {
+        let block = block(&bytes[at..]);
+        if colon.is_none() {
+            let found = block.simd_eq(colons).to_bitmask();
+            colon = (found != 0).then(|| at + found.trailing_zeros() as usize);
         }
-    };
-    let (blocks, rest) = bytes.as_chunks::<16>();
-    for (n, block) in blocks.iter().enumerate() {
-        look(n * 16, *block);
+        let found = block.simd_eq(feeds).to_bitmask();
+        if found == 0 {
+            at += 16;
+            continue;
+        }
+        let feed = at + found.trailing_zeros() as usize;
+        if feed > start && bytes[feed - 1] == b'\r' {
+            return (colon.filter(|colon| *colon < feed), feed - 1);
+        }
+        at = feed + 1;
     }
-    let mut block = [0; 16];
-    block[..rest.len()].copy_from_slice(rest);
-    look(bytes.len() - rest.len(), block);
+    (colon, bytes.len())
 }
 
-fn end_of_line(bytes: &[u8], start: usize) -> usize {
-    let mut from = start;
-    while let Some(at) = memchr(b'\n', &bytes[from..]) {
-        let at = from + at;
-        if at > start && bytes[at - 1] == b'\r' {
-            return at - 1;
-        }
-        from = at + 1;
-    }
-    bytes.len()
+/// The first sixteen bytes; zeros where there are not so many.
+#[inline(always)]
+fn block(bytes: &[u8]) -> u8x16 {
+    u8x16::new(bytes.first_chunk().copied().unwrap_or_else(|| {
+        let mut block = [0; 16];
+        block[..bytes.len()].copy_from_slice(bytes);
+        block
+    }))
 }
 
 /// The number of a channel's state, which Asterisk 1.4 writes as a word.

@@ -12,7 +12,7 @@ use crate::pbx::{call, hub, id, logged_in, setup, talks, tenant};
 use crate::world::{reaches, stands};
 
 /// Recordings of each version, without the one that cannot be played.
-const RECORDINGS: usize = 80;
+const RECORDINGS: usize = 98;
 
 /// Every recording of both versions, each on an Asterisk of its own, all at once and at their own pace.
 #[tokio::test(flavor = "multi_thread")]

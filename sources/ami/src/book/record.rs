@@ -95,8 +95,10 @@ impl Call {
 
     fn hangup_by(&self) -> Option<&'static str> {
         self.ended_at.filter(|_| self.ended)?;
+        // Whom the PBX calls first in a callback is the one called, although the call began there.
+        let is_callback = self.placed && matches!(self.caller_place, Some(Place::Trunk(_)));
         match self.hung_up {
-            Some((side, _)) => Some(side.word()),
+            Some((side, _)) => Some(if is_callback { side.other() } else { side }.word()),
             None if self.knows_hangups => Some("pbx"),
             None => None,
         }

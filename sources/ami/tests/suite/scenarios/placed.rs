@@ -47,7 +47,7 @@ fn a_callback_to_an_extension() {
     hub.hangup(&customer, 16);
     hub.hangup(&phone, 16);
     assert_is_theirs(&hub);
-    assert_eq!(hub.call(CALL)["hangup_by"], "caller", "who was called first stands where callers stand");
+    assert_eq!(hub.call(CALL)["hangup_by"], "callee", "who was called first is the one called");
 }
 
 #[test]
