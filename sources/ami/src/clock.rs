@@ -83,7 +83,7 @@ impl Clock {
     /// When an event happened, by its stamp if it has one. The event that came through quickest gives the distance of
     /// the two clocks; the others were that much later on their way.
     pub fn of(&mut self, message: &Message<'_>) -> u64 {
-        let Some(stamp) = message.find("Timestamp").and_then(stamp) else { return self.now };
+        let Some(stamp) = message.head("Timestamp").and_then(stamp) else { return self.now };
         let behind = self.now as i64 - stamp as i64;
         let known = self.behind.map_or_else(|| Behind::new(self.now, behind), |known| known.seen(self.now, behind));
         self.behind = Some(known);

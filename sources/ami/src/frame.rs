@@ -5,7 +5,9 @@
 //! empty line follows. Whatever comes, no more is kept than one message within the bounds.
 
 use memchr::memchr;
-use memchr::memmem::{self, Finder};
+use memchr::memmem;
+
+use crate::search::empty_line;
 
 /// Bytes of a line, at most. The longest seen are lists of codecs and dial strings of some kilobytes.
 const LINE: usize = 64 << 10;
@@ -33,11 +35,9 @@ pub enum Piece<'a> {
 }
 
 /// Cuts a stream into messages.
+#[derive(Default)]
 pub struct Framer {
     bytes: Vec<u8>,
-    /// Finds the end of a message but for its first byte: each line ends as that begins, and the search would stop at every
-    /// one. Made once, for it is looked for all the time.
-    end: Finder<'static>,
     /// Where the next message begins.
     at: usize,
     /// Up to where no end was found.
@@ -54,19 +54,6 @@ struct Counted {
     lines: usize,
     /// Bytes of the line that has not ended.
     line: usize,
-}
-
-impl Default for Framer {
-    fn default() -> Self {
-        Self {
-            bytes: Vec::new(),
-            end: Finder::new(&END[1..]),
-            at: 0,
-            searched: 0,
-            counted: Counted::default(),
-            greeted: false,
-        }
-    }
 }
 
 impl Framer {
@@ -115,16 +102,8 @@ impl Framer {
             };
         }
         let searched = self.searched.max(self.at);
-        let mut from = searched.saturating_sub(END.len() - 1).max(self.at);
-        let mut end = None;
-        while let Some(found) = self.end.find(&self.bytes[from..]) {
-            let found = from + found;
-            if found > self.at && self.bytes[found - 1] == END[0] {
-                end = Some(found - 1);
-                break;
-            }
-            from = found + 1;
-        }
+        let from = searched.saturating_sub(END.len() - 1).max(self.at);
+        let mut end = empty_line(&self.bytes[from..]).map(|line| from + line - 2);
         if end.is_some() && rest.len() >= OUTPUT.len() && rest[..OUTPUT.len()].eq_ignore_ascii_case(OUTPUT) {
             let from = searched.saturating_sub(END_OF_OUTPUT.len() - 1).max(self.at);
             let output = memmem::find(&self.bytes[from..], END_OF_OUTPUT);

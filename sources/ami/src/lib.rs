@@ -1,6 +1,6 @@
 //! A source that follows the calls of an Asterisk through its manager interface.
 //!
-//! The way of a byte: `frame` cuts messages, `message` reads their lines, `event` and `older` say what happened in one
+//! The way of a byte: `frame` cuts messages, `message` reads their lines, both by `search`, `event` and `older` say what happened in one
 //! vocabulary for all versions of Asterisk, `book` joins what happened to one record for each logical call, and
 //! `session` holds the conversation together. `commands` goes the other way,
 //! `cdr` reads what was missed from a database. Nothing here does input or output: the hub
@@ -18,6 +18,7 @@ mod login;
 mod message;
 mod older;
 mod outgoing;
+mod search;
 mod session;
 mod settings;
 mod telephone;

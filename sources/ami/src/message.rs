@@ -1,7 +1,11 @@
 //! One message: names and values in the order they came.
 
 use memchr::memrchr;
-use wide::u8x16;
+
+use crate::search::{is, line};
+
+/// So many lines come before those of the event: `Event`, `Privilege`, `Timestamp`, and a number or the system's name.
+const HEAD: usize = 6;
 
 /// Where a line's name and value stand.
 #[derive(Clone, Copy, Debug)]
@@ -99,6 +103,11 @@ impl<'a> Message<'a> {
         self.lines.iter().find(same).map(|line| self.pair(line).1)
     }
 
+    /// The first value of this name among the first lines, where stands what is told of the message itself.
+    pub fn head(&self, name: &str) -> Option<&'a [u8]> {
+        Self { bytes: self.bytes, lines: &self.lines[..self.lines.len().min(HEAD)] }.find(name)
+    }
+
     /// The first value of this name; empty when there is none.
     pub fn get(&self, name: &str) -> &'a [u8] {
         self.find(name).unwrap_or_default()
@@ -148,60 +157,6 @@ impl<'a> Message<'a> {
     }
 }
 
-/// Whether these are the letters of a name, in whatever case: eight at a time, for names are what is compared most.
-///
-/// A bit tells lower case from upper. Nothing but a letter becomes one by it, and what becomes a digit or a hyphen is a
-/// control character, which no name has.
-#[inline(always)]
-fn is(bytes: &[u8], name: &[u8]) -> bool {
-    const CASE: u64 = 0x2020_2020_2020_2020;
-    let folded = |text: &[u8], at: usize| {
-        let word = text.get(at..at + 8).and_then(|word| word.try_into().ok());
-        word.map(|word| u64::from_le_bytes(word) | CASE)
-    };
-    if bytes.len() != name.len() {
-        return false;
-    }
-    let whole = name.len() / 8 * 8;
-    let words = (0..whole).step_by(8).all(|at| folded(bytes, at) == folded(name, at));
-    words && bytes[whole..].iter().zip(&name[whole..]).all(|(one, other)| one | 0x20 == other | 0x20)
-}
-
-/// Where the first colon of the line that begins here stands, and where the line ends. Lines are short, so both are looked
-/// for at once.
-fn line(bytes: &[u8], start: usize) -> (Option<usize>, usize) {
-    let (colons, feeds) = (u8x16::splat(b':'), u8x16::splat(b'\n'));
-    let (mut at, mut colon) = (start, None);
-    while at < bytes.len() {
-        let block = block(&bytes[at..]);
-        if colon.is_none() {
-            let found = block.simd_eq(colons).to_bitmask();
-            colon = (found != 0).then(|| at + found.trailing_zeros() as usize);
-        }
-        let found = block.simd_eq(feeds).to_bitmask();
-        if found == 0 {
-            at += 16;
-            continue;
-        }
-        let feed = at + found.trailing_zeros() as usize;
-        if feed > start && bytes[feed - 1] == b'\r' {
-            return (colon.filter(|colon| *colon < feed), feed - 1);
-        }
-        at = feed + 1;
-    }
-    (colon, bytes.len())
-}
-
-/// The first sixteen bytes; zeros where there are not so many.
-#[inline(always)]
-fn block(bytes: &[u8]) -> u8x16 {
-    u8x16::new(bytes.first_chunk().copied().unwrap_or_else(|| {
-        let mut block = [0; 16];
-        block[..bytes.len()].copy_from_slice(bytes);
-        block
-    }))
-}
-
 /// The number of a channel's state, which Asterisk 1.4 writes as a word.
 pub fn state(bytes: &[u8]) -> Option<u8> {
     if let [digit @ b'0'..=b'9'] = bytes {
@@ -241,23 +196,6 @@ mod tests {
             "the first line is not looked at"
         );
         assert_eq!(last(b"Event: X\r\nA: 1\nB: 2\r\nC: 3", "B: "), None, "a line ends with CR LF");
-    }
-
-    #[test]
-    fn names_are_the_same_in_whatever_case() {
-        for name in ["", "Ab", "Uniqueid", "ConnectedLineNum", "ConnectedLineName", "X-Header-1"] {
-            for spelling in [name.to_owned(), name.to_lowercase(), name.to_uppercase()] {
-                assert!(is(spelling.as_bytes(), name.as_bytes()), "{spelling}");
-            }
-            for at in 0..name.len() {
-                let mut other = name.as_bytes().to_vec();
-                for byte in (b' '..=b'~').filter(|byte| !byte.eq_ignore_ascii_case(&name.as_bytes()[at])) {
-                    other[at] = byte;
-                    assert!(!is(&other, name.as_bytes()), "{name}: {}", other.escape_ascii());
-                }
-            }
-            assert!(!is(format!("{name}x").as_bytes(), name.as_bytes()));
-        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use cordboard_sdk::records::{Desk, Recording, Transfer};
 use cordboard_sdk::vocabulary::{Agent, Party, Phone};
 
 use super::moves::Move;
+use crate::search::same;
 
 /// What stands for a part of a record, before it is one.
 pub trait Says<T> {
@@ -52,7 +53,7 @@ impl<T: Copy + PartialEq> Says<T> for T {
 
 impl Says<String> for &str {
     fn is(&self, said: &String) -> bool {
-        self == said
+        same(self, said)
     }
 
     fn say(&self) -> String {
@@ -62,7 +63,7 @@ impl Says<String> for &str {
 
 impl Says<(String, String)> for &(&'static str, Cow<'_, str>) {
     fn is(&self, (name, value): &(String, String)) -> bool {
-        self.0 == name && self.1 == *value
+        same(self.0, name) && same(&self.1, value)
     }
 
     fn say(&self) -> (String, String) {
@@ -72,7 +73,7 @@ impl Says<(String, String)> for &(&'static str, Cow<'_, str>) {
 
 impl Says<Recording> for &str {
     fn is(&self, said: &Recording) -> bool {
-        *self == said.id
+        same(self, &said.id)
     }
 
     fn say(&self) -> Recording {
@@ -97,7 +98,7 @@ pub struct Number<'a>(pub &'a str);
 
 impl Says<Phone> for Number<'_> {
     fn is(&self, said: &Phone) -> bool {
-        self.0 == said.raw
+        same(self.0, &said.raw)
     }
 
     fn say(&self) -> Phone {
@@ -110,7 +111,7 @@ pub struct Extension<'a>(pub &'a str);
 
 impl Says<Agent> for Extension<'_> {
     fn is(&self, said: &Agent) -> bool {
-        Some(self.0) == said.extension.as_deref()
+        said.extension.as_ref().is_some_and(|said| same(self.0, said))
     }
 
     fn say(&self) -> Agent {
@@ -131,9 +132,9 @@ pub struct Face<'a> {
 impl Says<Party> for Face<'_> {
     fn is(&self, said: &Party) -> bool {
         let extension = said.agent.as_ref().and_then(|agent| agent.extension.as_deref());
-        self.number == said.number.as_ref().map(|number| number.raw.as_str())
-            && self.name == said.name.as_deref()
-            && self.extension == extension
+        both(self.number, said.number.as_ref().map(|number| number.raw.as_str()))
+            && both(self.name, said.name.as_deref())
+            && both(self.extension, extension)
     }
 
     fn say(&self) -> Party {
@@ -142,6 +143,13 @@ impl Says<Party> for Face<'_> {
             name: self.name.map(str::to_owned),
             agent: self.extension.map(Agent::extension),
         }
+    }
+}
+
+fn both(one: Option<&str>, other: Option<&str>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => same(one, other),
+        (one, other) => one.is_none() && other.is_none(),
     }
 }
 
@@ -168,7 +176,7 @@ impl<'a> From<&'a Desk> for Rung<'a> {
 impl Says<Desk> for Rung<'_> {
     fn is(&self, said: &Desk) -> bool {
         let Rung { extension, rang_at, answered_at, stopped_at } = *self;
-        extension == said.extension
+        same(extension, &said.extension)
             && rang_at == said.rang_at
             && answered_at == said.answered_at
             && stopped_at == said.stopped_at
