@@ -10,10 +10,26 @@ const HEAD: usize = 6;
 /// Where a line's name and value stand.
 #[derive(Clone, Copy, Debug)]
 pub struct Line {
+    shape: Shape,
     start: u32,
     colon: u32,
     value: u32,
     end: u32,
+}
+
+/// What tells most names apart without a look at their letters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Shape {
+    length: u32,
+    /// The last letter, a small one.
+    last: u8,
+}
+
+impl Shape {
+    fn of(name: &[u8]) -> Self {
+        let length = u32::try_from(name.len()).unwrap_or(u32::MAX);
+        Self { length, last: name.last().map_or(0, |last| last | 0x20) }
+    }
 }
 
 /// A message's lines. Names are compared without case, and may repeat.
@@ -83,7 +99,13 @@ impl<'a> Message<'a> {
             if let Some(colon) = colon {
                 let value = if bytes.get(colon + 1) == Some(&b' ') { colon + 2 } else { colon + 1 };
                 let at = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-                lines.push(Line { start: at(start), colon: at(colon), value: at(value.min(end)), end: at(end) });
+                lines.push(Line {
+                    shape: Shape::of(&bytes[start..colon]),
+                    start: at(start),
+                    colon: at(colon),
+                    value: at(value.min(end)),
+                    end: at(end),
+                });
             }
             start = end + 2;
         }
@@ -96,10 +118,8 @@ impl<'a> Message<'a> {
 
     /// The first value of this name.
     pub fn find(&self, name: &str) -> Option<&'a [u8]> {
-        let same = |line: &&Line| {
-            (line.colon - line.start) as usize == name.len()
-                && is(&self.bytes[line.start as usize..line.colon as usize], name.as_bytes())
-        };
+        let shape = Shape::of(name.as_bytes());
+        let same = |line: &&Line| line.shape == shape && is(self.pair(line).0, name.as_bytes());
         self.lines.iter().find(same).map(|line| self.pair(line).1)
     }
 
@@ -117,30 +137,30 @@ impl<'a> Message<'a> {
     pub fn chan(&self, prefix: &str) -> Chan<'a> {
         let mut chan = Chan::default();
         let (mut word, mut caller, mut extension): (&[u8], &[u8], &[u8]) = (b"", b"", b"");
+        let behind = u32::try_from(prefix.len()).unwrap_or(u32::MAX);
         for line in self.lines {
-            let (name, value) = self.pair(line);
-            let Some((before, rest)) = name.split_at_checked(prefix.len()) else { continue };
-            if !is(before, prefix.as_bytes()) {
-                continue;
-            }
-            let is = |field: &str| is(rest, field.as_bytes());
-            // The length tells most of them apart.
-            let slot = match rest.len() {
-                5 if is("Exten") => &mut chan.exten,
-                5 if is("State") => &mut word,
-                7 if is("Channel") => &mut chan.name,
-                7 if is("Context") => &mut chan.context,
-                8 if is("Uniqueid") => &mut chan.uid,
-                8 if is("Linkedid") => &mut chan.linked,
-                8 if is("CallerID") => &mut caller,
-                9 if is("Extension") => &mut extension,
-                11 if is("CallerIDNum") => &mut chan.number,
-                12 if is("ChannelState") => &mut chan.state,
-                12 if is("CallerIDName") => &mut chan.caller_name,
-                16 if is("ConnectedLineNum") => &mut chan.connected,
+            let (field, slot): (&str, _) = match (line.shape.length.wrapping_sub(behind), line.shape.last) {
+                (5, b'n') => ("Exten", &mut chan.exten),
+                (5, b'e') => ("State", &mut word),
+                (7, b'l') => ("Channel", &mut chan.name),
+                (7, b't') => ("Context", &mut chan.context),
+                (8, b'd') => match self.bytes[(line.start + behind) as usize] | 0x20 {
+                    b'u' => ("Uniqueid", &mut chan.uid),
+                    b'l' => ("Linkedid", &mut chan.linked),
+                    _ => ("CallerID", &mut caller),
+                },
+                (9, b'n') => ("Extension", &mut extension),
+                (11, b'm') => ("CallerIDNum", &mut chan.number),
+                (12, b'e') => match self.bytes[(line.start + behind + 1) as usize] | 0x20 {
+                    b'h' => ("ChannelState", &mut chan.state),
+                    _ => ("CallerIDName", &mut chan.caller_name),
+                },
+                (16, b'm') => ("ConnectedLineNum", &mut chan.connected),
                 _ => continue,
             };
-            if slot.is_empty() {
+            let (name, value) = self.pair(line);
+            let (before, rest) = name.split_at(prefix.len());
+            if slot.is_empty() && is(rest, field.as_bytes()) && is(before, prefix.as_bytes()) {
                 *slot = value;
             }
         }

@@ -145,7 +145,7 @@ pub struct Call {
     /// The number that an outside caller dialled, as the dialplan keeps it.
     pub did: Option<String>,
     /// What was reported.
-    pub reported: records::Call,
+    pub reported: Option<Box<records::Call>>,
     /// Ids beside the first that were reported.
     pub reported_also: usize,
     /// When it was reported last, by the calls' clock.

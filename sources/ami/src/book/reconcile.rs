@@ -316,7 +316,7 @@ impl Call {
             caller,
             last_at: 1,
             told: record.desks.iter().filter(|desk| desk.stopped_at.is_none()).cloned().collect(),
-            reported: record,
+            reported: Some(Box::new(record)),
             id,
             ..Call::default()
         }

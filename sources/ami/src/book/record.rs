@@ -176,9 +176,9 @@ impl Call {
 
     /// What is news, as an observation; nothing when nothing is.
     pub fn news(&mut self, plan: &Plan, at: u64, trust: Trust) -> Option<Observation> {
-        let mut said = std::mem::take(&mut self.reported);
+        let mut said = self.reported.take().unwrap_or_default();
         let news = self.tell(plan, &mut said);
-        self.reported = said;
+        self.reported = Some(said);
         let joined = self.also.len() > self.reported_also;
         if news == records::Call::default() && !joined {
             return None;
