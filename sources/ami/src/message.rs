@@ -25,6 +25,11 @@ struct Shape {
     last: u8,
 }
 
+/// Whether a name begins so, in whatever case.
+fn starts(name: &[u8], prefix: &str) -> bool {
+    name.get(..prefix.len()).is_some_and(|before| is(before, prefix.as_bytes()))
+}
+
 impl Shape {
     fn of(name: &[u8]) -> Self {
         let length = u32::try_from(name.len()).unwrap_or(u32::MAX);
@@ -139,28 +144,25 @@ impl<'a> Message<'a> {
         let (mut word, mut caller, mut extension): (&[u8], &[u8], &[u8]) = (b"", b"", b"");
         let behind = u32::try_from(prefix.len()).unwrap_or(u32::MAX);
         for line in self.lines {
-            let (field, slot): (&str, _) = match (line.shape.length.wrapping_sub(behind), line.shape.last) {
-                (5, b'n') => ("Exten", &mut chan.exten),
-                (5, b'e') => ("State", &mut word),
-                (7, b'l') => ("Channel", &mut chan.name),
-                (7, b't') => ("Context", &mut chan.context),
-                (8, b'd') => match self.bytes[(line.start + behind) as usize] | 0x20 {
-                    b'u' => ("Uniqueid", &mut chan.uid),
-                    b'l' => ("Linkedid", &mut chan.linked),
-                    _ => ("CallerID", &mut caller),
-                },
-                (9, b'n') => ("Extension", &mut extension),
-                (11, b'm') => ("CallerIDNum", &mut chan.number),
-                (12, b'e') => match self.bytes[(line.start + behind + 1) as usize] | 0x20 {
-                    b'h' => ("ChannelState", &mut chan.state),
-                    _ => ("CallerIDName", &mut chan.caller_name),
-                },
-                (16, b'm') => ("ConnectedLineNum", &mut chan.connected),
+            let field = (line.start + behind) as usize;
+            let is = |name: &str| is(&self.bytes[field..line.colon as usize], name.as_bytes());
+            let slot = match (line.shape.length.wrapping_sub(behind), line.shape.last) {
+                (5, b'n') if is("Exten") => &mut chan.exten,
+                (5, b'e') if is("State") => &mut word,
+                (7, b'l') if is("Channel") => &mut chan.name,
+                (7, b't') if is("Context") => &mut chan.context,
+                (8, b'd') if is("Uniqueid") => &mut chan.uid,
+                (8, b'd') if is("Linkedid") => &mut chan.linked,
+                (8, b'd') if is("CallerID") => &mut caller,
+                (9, b'n') if is("Extension") => &mut extension,
+                (11, b'm') if is("CallerIDNum") => &mut chan.number,
+                (12, b'e') if is("ChannelState") => &mut chan.state,
+                (12, b'e') if is("CallerIDName") => &mut chan.caller_name,
+                (16, b'm') if is("ConnectedLineNum") => &mut chan.connected,
                 _ => continue,
             };
             let (name, value) = self.pair(line);
-            let (before, rest) = name.split_at(prefix.len());
-            if slot.is_empty() && is(rest, field.as_bytes()) && is(before, prefix.as_bytes()) {
+            if slot.is_empty() && starts(name, prefix) {
                 *slot = value;
             }
         }
