@@ -127,7 +127,7 @@ impl Book {
     }
 
     /// The channel that a call began with.
-    fn begin_root(&mut self, call: usize, index: usize, chan: &Chan<'_>, state: u8) {
+    pub(super) fn begin_root(&mut self, call: usize, index: usize, chan: &Chan<'_>, state: u8) {
         let place = self.channels[index].place.clone();
         let dialled = self.channels[index].dialled.clone();
         let planned = self.planned.remove(&self.calls[call].id);

@@ -1,7 +1,7 @@
 //! What single channels tell: their states, hold, queues, variables, and that they hang up.
 
 use super::Book;
-use super::channel::{BUSY, Channel, RINGING, Side, UP};
+use super::channel::{BUSY, Channel, RING, RINGING, Side, UP};
 use super::leg::Ending;
 use crate::event::telling;
 use crate::message::{self, Chan};
@@ -22,6 +22,11 @@ impl Book {
             return;
         }
         let is_root = self.calls[call].root == Some(index);
+        if is_root && self.calls[call].placed && state == RING && self.calls[call].leg(index).is_none() {
+            // The handset of an analogue line: it is reserved when it is lifted, and has dialled now.
+            self.channels[index].dialled = text::dialled(chan.exten);
+            self.begin_root(call, index, chan, state);
+        }
         if is_root && self.calls[call].placed && state >= RINGING && self.calls[call].leg(index).is_none() {
             // Before Asterisk 12 nothing else says that the PBX began the call.
             self.placed_by(call, index, chan);

@@ -242,3 +242,26 @@ fn a_ring_group_behind_local_channels() {
     assert_eq!(call["hangup_by"], "callee");
     assert_eq!(hub.fold.ids(), [CALL]);
 }
+
+#[test]
+fn a_handset_of_an_analogue_line_is_reserved_before_it_dials() {
+    let mut hub = hub();
+    let mut handset = phone(0, "1001").at("from-internal", "");
+    handset.linked.clone_from(&handset.uid);
+    handset.state = 1;
+    let id = handset.uid.clone();
+    hub.new_channel(&handset);
+    let handset = handset.in_state(4).at("from-internal", "1002");
+    hub.event("Newstate", &[("", &handset)], "");
+    let other = Line { linked: id.clone(), ..phone(1, "1002") };
+    hub.dial(&handset, &other);
+    hub.rings(&other);
+    hub.answers(&handset, &other);
+    hub.hangs_up(&handset);
+    hub.hangup(&other, 16);
+    hub.hangup(&handset, 16);
+    let call = hub.call(&id);
+    assert_eq!((&call["direction"], &call["outcome"]), (&json!("internal"), &json!("answered")), "{call}");
+    assert_eq!((&call["callee"]["number"]["raw"], &call["hangup_by"]), (&json!("1002"), &json!("caller")));
+    assert_eq!((call["attributes"]["click-to-call"].is_null(), desks(&call)), (true, vec!["1002"]));
+}
