@@ -11,7 +11,7 @@ use super::Api;
 use super::auth::Caller;
 use super::body::Json as Body;
 use super::problem::{Kind, Problem};
-use super::query::{Filled, Id, limit};
+use super::query::{Filled, Id, limit, span};
 use crate::components::contract::Refusal;
 use crate::config::Role;
 use crate::intake::IntakeError;
@@ -70,6 +70,7 @@ pub(super) async fn list(
     Filled(asked): Filled<Asked>,
 ) -> Result<Json<CallPage>, Problem> {
     let (limit, after) = (limit(asked.limit)?, asked.after.map(|after| after.to_string()));
+    span(asked.from, asked.to)?;
     let filter = CallFilter {
         source: asked.source,
         from: asked.from,

@@ -13,7 +13,7 @@ use super::Api;
 use super::auth::Caller;
 use super::calls::one_of;
 use super::problem::{Kind as ProblemKind, Problem};
-use super::query::{Filled, Names, limit, words};
+use super::query::{Filled, Names, limit, span, words};
 use crate::config::Role;
 use crate::directory::{Known, Match};
 use crate::model::message::MessageStatus;
@@ -167,11 +167,7 @@ pub(super) async fn inbox(
         let status: StrDeserializer<'_, Odd> = status.as_str().into_deserializer();
         MessageStatus::deserialize(status).map_err(|why| malformed(why.to_string()).at("outcome"))?;
     }
-    if let (Some(from), Some(to)) = (asked.from, asked.to)
-        && from > to
-    {
-        return Err(malformed(format!("{from} is after `to`, {to}: nothing can be in between")).at("from"));
-    }
+    span(asked.from, asked.to)?;
     let filter = Communications {
         kinds,
         people,

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::Api;
 use super::problem::{Kind, Problem};
+use crate::model::Instant;
 
 /// The query's parameters; an unknown or wrong one is named.
 pub(super) struct Query<T>(pub(super) T);
@@ -73,6 +74,17 @@ pub(super) fn limit(asked: Option<u32>) -> Result<u32, Problem> {
         None => Ok(50),
         Some(limit @ 1..=500) => Ok(limit),
         Some(_) => Err(Problem::new(Kind::Malformed, "a list has from 1 to 500 entries at once").at("limit")),
+    }
+}
+
+/// That something can be between these two.
+pub(super) fn span(from: Option<Instant>, to: Option<Instant>) -> Result<(), Problem> {
+    match (from, to) {
+        (Some(from), Some(to)) if from > to => {
+            let why = format!("{from} is after `to`, {to}: nothing can be in between");
+            Err(Problem::new(Kind::Malformed, why).at("from"))
+        }
+        _ => Ok(()),
     }
 }
 

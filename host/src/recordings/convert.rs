@@ -92,7 +92,8 @@ impl Converter {
         };
         let from = sound.path.display();
         let file = sound.file.try_clone().map_err(failed)?;
-        let mut child = self.command(file, to, format).spawn().map_err(|why| self.no_program(&why))?;
+        let mut child =
+            self.command(file, sound.media_type, to, format).spawn().map_err(|why| self.no_program(&why))?;
         let mut words = Vec::new();
         let said = child.stderr.take();
         let running = async {
@@ -121,11 +122,15 @@ impl Converter {
     }
 
     /// It is given the open file itself: what its path leads to by now may be another one.
-    fn command(&self, from: File, to: &Path, format: Format) -> Command {
+    fn command(&self, from: File, media_type: &str, to: &Path, format: Format) -> Command {
+        // Nothing in a file of bare GSM says what it is, and FFmpeg guesses rightly only when there is enough of it.
+        let bare: &[&str] = if media_type == "audio/x-gsm" { &["-f", "gsm"] } else { &[] };
         let mut command = Command::new(&self.program);
         command
             .args(["-nostdin", "-hide_banner", "-loglevel", "error", "-threads", "1"])
-            .args(["-protocol_whitelist", "file", "-format_whitelist", READ, "-i", STDIN])
+            .args(["-protocol_whitelist", "file", "-format_whitelist", READ])
+            .args(bare)
+            .args(["-i", STDIN])
             .args(["-map", "0:a:0", "-map_metadata", "-1", "-fs", &SIZE.to_string()])
             .args(format.arguments())
             .arg("-y")

@@ -14,6 +14,7 @@ use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::{ClientOptions, GetResult, ObjectStore, ObjectStoreExt, PutPayload, RetryConfig, path};
 use tokio::io::AsyncWriteExt;
+use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::gate::{Gate, Late};
@@ -127,6 +128,11 @@ impl Copies {
     /// Copies a file. Before it is whole there is nothing, or what was there before.
     pub async fn put(&self, key: &str, sound: Sound) -> Result<(), CopyError> {
         let (store, path) = (self.store.clone(), self.path(key));
+        if self.folder.is_some() {
+            // A folder's files are made where the question is asked, and their disk may be dead.
+            let runtime = Handle::current();
+            return self.uploads.blocking(move || runtime.block_on(put(&*store, &path, &sound))).await?;
+        }
         self.uploads.task(async move { put(&*store, &path, &sound).await }).await?
     }
 

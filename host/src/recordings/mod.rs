@@ -271,8 +271,8 @@ impl Recordings {
                     tracing::warn!(tenant = wanted.tenant, why, "a recording is too large to be fetched");
                     Unserved::Missing(format!("it has more than the {most} bytes that the hub fetches"), None)
                 }
-                Failure::Retryable { why, .. } => {
-                    tracing::warn!(tenant = wanted.tenant, why, "a recording cannot be fetched");
+                later @ (Failure::Retryable { .. } | Failure::RateLimited { .. }) => {
+                    tracing::warn!(tenant = wanted.tenant, "a recording cannot be fetched: {later}");
                     away()
                 }
                 other => {

@@ -4,7 +4,7 @@ use crate::message::Message;
 
 /// How late an event may be before its time stamp is taken for that of a clock that was set anew. Milliseconds.
 const LATE: u64 = 10_000;
-/// For how long the quickest event counts. Milliseconds.
+/// The quickest event of this and of the last time of this length counts. Milliseconds.
 const LATELY: u64 = 60_000;
 
 /// The hub's clock as calls see it: it never goes back while calls are open, and where the PBX stamps its events, the
@@ -41,7 +41,8 @@ impl Behind {
 
     /// One more distance was seen.
     fn seen(self, now: u64, behind: i64) -> Self {
-        if behind.saturating_sub(self.least()) > LATE as i64 {
+        let long_ago = now.saturating_sub(self.since) >= 2 * LATELY;
+        if long_ago || behind.saturating_sub(self.least()) > LATE as i64 {
             Self::new(now, behind)
         } else if now.saturating_sub(self.since) >= LATELY {
             Self { since: now, least: behind, before: self.least }

@@ -67,7 +67,7 @@ impl Work {
 
     pub(crate) fn no_list(&mut self, words: &str) {
         self.show(&format!("logged in; no right to list channels: {words}"));
-        self.book.is_unlisted();
+        self.book.no_list();
         if self.book.has_unheard() {
             self.set_timer(timer::UNHEARD, UNHEARD_TIME);
         }

@@ -31,7 +31,7 @@ pub fn line(bytes: &[u8], start: usize) -> (Option<usize>, usize) {
 pub fn empty_line(bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
     while at < bytes.len() {
-        // Nothing but an empty line begins with CR, as good as always: most of what is passed over has none.
+        // A line that begins with CR is nearly always the end of a message: what has none is passed over.
         while let Some(window) = bytes[at..].first_chunk::<65>() {
             if (begins(window, 0) | begins(window, 16) | begins(window, 32) | begins(window, 48)).any() {
                 break;
@@ -73,33 +73,39 @@ fn block(bytes: &[u8]) -> u8x16 {
 
 /// Whether both are the same.
 pub fn same(one: &str, other: &str) -> bool {
-    let (one, other) = (one.as_bytes(), other.as_bytes());
-    if one.len() != other.len() {
-        return false;
-    }
-    let (words, rest) = one.as_chunks::<8>();
-    let (other_words, other_rest) = other.as_chunks::<8>();
-    let is_same = |(one, other): (&[u8; 8], &[u8; 8])| u64::from_ne_bytes(*one) == u64::from_ne_bytes(*other);
-    words.iter().zip(other_words).all(is_same) && rest.iter().zip(other_rest).all(|(one, other)| one == other)
+    matches(one.as_bytes(), other.as_bytes(), 0)
 }
 
-/// Whether these are the letters of a name, in whatever case: eight at a time, for names are what is compared most.
+/// Whether these are the letters of a name, in whatever case: names are what is compared most.
 ///
 /// A bit tells lower case from upper. Nothing but a letter becomes one by it, and what becomes a digit or a hyphen is a
 /// control character, which no name has.
 #[inline(always)]
 pub fn is(bytes: &[u8], name: &[u8]) -> bool {
-    const CASE: u64 = 0x2020_2020_2020_2020;
-    let folded = |text: &[u8], at: usize| {
-        let word = text.get(at..at + 8).and_then(|word| word.try_into().ok());
-        word.map(|word| u64::from_le_bytes(word) | CASE)
-    };
-    if bytes.len() != name.len() {
+    matches(bytes, name, 0x20)
+}
+
+/// Whether both are the same but for these bits: by whole words, of which the last may reach back over what has been seen.
+#[inline(always)]
+fn matches(one: &[u8], other: &[u8], but: u8) -> bool {
+    if one.len() != other.len() {
         return false;
     }
-    let whole = name.len() / 8 * 8;
-    let words = (0..whole).step_by(8).all(|at| folded(bytes, at) == folded(name, at));
-    words && bytes[whole..].iter().zip(&name[whole..]).all(|(one, other)| one | 0x20 == other | 0x20)
+    let long = |at: usize| {
+        let word =
+            |text: &[u8]| text[at..].first_chunk().map(|word| u64::from_ne_bytes(*word) | u64::from_ne_bytes([but; 8]));
+        word(one) == word(other)
+    };
+    let short = |at: usize| {
+        let word =
+            |text: &[u8]| text[at..].first_chunk().map(|word| u32::from_ne_bytes(*word) | u32::from_ne_bytes([but; 4]));
+        word(one) == word(other)
+    };
+    match one.len() {
+        0..4 => one.iter().zip(other).all(|(one, other)| one | but == other | but),
+        length @ 4..8 => short(0) && short(length - 4),
+        length => (0..length - 8).step_by(8).all(long) && long(length - 8),
+    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::event::{self, Event, Interest};
 use crate::frame::{Framer, Piece};
 use crate::login;
 use crate::message::{Line, Message, first_line, last};
+use crate::search::is;
 use crate::settings::{Login, Plan};
 use crate::text;
 
@@ -144,7 +145,9 @@ impl Work {
         let calls = self.book.deadline();
         self.calls_timer = self.move_timer(timer::CALLS, self.calls_timer, calls);
         self.holds_timer = self.move_timer(timer::HOLDS, self.holds_timer, holds);
-        std::mem::take(&mut self.out)
+        // There is mostly as much to be said the next time.
+        let room = Vec::with_capacity(self.out.len());
+        std::mem::replace(&mut self.out, room)
     }
 
     /// The time for calls.
@@ -226,9 +229,9 @@ impl Work {
 
     fn message(&mut self, host: &dyn Host, raw: &[u8], lines: &mut Vec<Line>) {
         let (name, value) = first_line(raw);
-        if name.eq_ignore_ascii_case(b"Event") {
+        if is(name, b"Event") {
             self.event(host, value, raw, lines);
-        } else if name.eq_ignore_ascii_case(b"Response") {
+        } else if is(name, b"Response") {
             let message = Message::read(raw, lines);
             self.response(host, value, &message);
         }

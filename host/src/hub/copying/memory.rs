@@ -101,7 +101,8 @@ impl Memory {
         news
     }
 
-    /// A look was broken off, since nothing can be copied: for how long that has been so, when a person is to be told.
+    /// Nothing can be copied: for how long that has been so, when a person is to be told. A look at `all` was broken off for
+    /// it.
     pub fn stuck(&mut self, all: bool, clock: Clock) -> Option<Duration> {
         if all {
             self.all_at = Some(clock + BROKEN_OFF);
@@ -111,6 +112,13 @@ impl Memory {
         let tell = lasting >= ALARM && !trouble.told;
         trouble.told |= tell;
         tell.then_some(lasting)
+    }
+
+    /// A look came to its end, and nothing is failing: whatever it was is over.
+    pub fn relieved(&mut self) {
+        if self.failing.is_empty() {
+            self.stuck = None;
+        }
     }
 
     /// What is not tried any more.
@@ -168,6 +176,11 @@ mod tests {
         assert_eq!(memory.stuck(false, after(1000)), None);
         assert!(!memory.copied("b", 3, until), "nobody was told of that");
         assert_eq!(memory.stuck(false, after(1300)), None, "it begins anew");
+        memory.relieved();
+        assert_eq!(memory.stuck(false, after(1700)), None, "what was over is not counted on");
+        memory.failed("c", failing("no such bucket"), after(1700));
+        memory.relieved();
+        assert!(memory.stuck(false, after(2000)).is_some(), "it was not over");
     }
 
     #[test]

@@ -28,6 +28,9 @@ const PAUSE: Duration = Duration::from_secs(15);
 /// What began lately.
 const LATELY: Duration = Duration::from_secs(4 * 3600);
 
+/// So many recordings that cannot be had, and none that can, are no matter of single ones.
+const SEVERAL: usize = 3;
+
 /// Calls that are read at once.
 const PAGE: u32 = 200;
 
@@ -111,17 +114,29 @@ async fn round(hub: Arc<Hub>, plan: Arc<Plan>, name: Name, mut memory: OwnedMute
     }
     let all = memory.begins_all(now, Clock::now());
     let since = now.before(if all { storage.within } else { LATELY.min(storage.within) });
-    let mut round = Round { hub: &hub, tenant, source, within: storage.within, all, memory: &mut memory };
-    let copied = round.copy_since(since).await;
-    if let Err(Stuck(why)) = copied
-        && let Some(lasting) = memory.stuck(all, Clock::now())
-    {
+    let memory = &mut *memory;
+    let mut round =
+        Round { hub: &hub, tenant, source, within: storage.within, all, memory, doubted: false, failed: None };
+    let over = round.copy_since(since).await;
+    let failed = round.failed.take();
+    let lasting = match (&over, &failed) {
+        (Err(Stuck), _) => memory.stuck(all, Clock::now()),
+        (Ok(()), Some(_)) if memory.failing() >= SEVERAL => memory.stuck(false, Clock::now()),
+        (Ok(()), _) => {
+            memory.relieved();
+            None
+        }
+    };
+    if let (Some(lasting), Some(why)) = (lasting, failed) {
         let minutes = lasting.as_secs() / 60;
         let why = format!("no recording of the source `{}` was copied for {minutes} minutes: {why}", source.name);
         let (tenant, name) = (tenant.to_owned(), source.name.clone());
         hub.bell.ring(Alert { kind: "uncopied", tenant, name, delivery: None, why, more: 0 });
     }
-    failing(&name).set(memory.failing() as f64);
+    // Nobody would take it back from a source that is gone by now.
+    if copied(&hub.plan.load(), &name).is_some() {
+        failing(&name).set(memory.failing() as f64);
+    }
 }
 
 struct Round<'a> {
@@ -131,10 +146,14 @@ struct Round<'a> {
     within: Duration,
     all: bool,
     memory: &'a mut Memory,
+    /// The place or the storage has just not answered: once may be about one recording.
+    doubted: bool,
+    /// Why the last one was not copied; nothing when one was since.
+    failed: Option<String>,
 }
 
-/// Nothing more can be copied now, and why.
-struct Stuck(String);
+/// Nothing more can be copied now.
+struct Stuck;
 
 impl Round<'_> {
     async fn copy_since(&mut self, since: Instant) -> Result<(), Stuck> {
@@ -180,18 +199,22 @@ impl Round<'_> {
             match self.hub.recordings.copy(&wanted, self.memory.length(id)).await {
                 Copied::Early => {}
                 Copied::Done(length) => {
+                    if self.memory.length(id) != Some(length) {
+                        (self.doubted, self.failed) = (false, None);
+                    }
                     if self.memory.copied(id, length, until) {
                         tracing::info!(tenant, source, "recordings are copied again");
                     }
                 }
                 Copied::Failed(Uncopied { why, general }) => {
                     let call = record.id;
+                    self.failed = Some(why.clone());
                     if self.memory.failed(id, Failing { call, until, why: why.clone() }, Clock::now()) {
                         tracing::warn!(tenant, source, call, recording = id, "a recording is not copied yet: {why}");
                     }
                     // The others would have to wait as long, for the same.
-                    if general {
-                        return Err(Stuck(why));
+                    if std::mem::replace(&mut self.doubted, general) && general {
+                        return Err(Stuck);
                     }
                 }
             }

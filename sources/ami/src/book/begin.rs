@@ -1,5 +1,7 @@
 //! How calls begin: channels that are new, who stands at them, and which call they belong to.
 
+use std::cell::Cell;
+
 use super::call::{Call, Who};
 use super::channel::{Channel, RING, Side, UP};
 use super::{Book, CHANNELS_OF_CALL, KEY, NAMES};
@@ -62,8 +64,8 @@ impl Book {
             first_half,
             pair: None,
             dialled: text::dialled(chan.exten),
-            holds: false,
-            confirmed: true,
+            holds: Some(false),
+            confirmed: Cell::new(true),
             begun: true,
         });
         self.by_uid.insert(chan.uid.into(), index);
@@ -112,14 +114,15 @@ impl Book {
         let place = self.plan.place(chan.name, context, chan.number);
         let channel = &mut self.channels[index];
         channel.begun = true;
-        channel.confirmed = true;
+        channel.confirmed.set(true);
         channel.place = place;
         channel.dialled = text::dialled(chan.exten);
         let call = channel.call;
         let state = &mut self.calls[call];
         if state.root == Some(index) && !state.inherited {
             state.joined = false;
-            state.repaired = false;
+            // What was told stays told.
+            state.repaired = state.last_at > 0;
             state.started = Some(at);
             self.begin_root(call, index, chan, message::state(chan.state).unwrap_or(0));
         }

@@ -170,15 +170,16 @@ impl Call {
         self.legs.iter_mut().rev().find(|leg| leg.channel == Some(channel))
     }
 
-    /// One more leg. It rings at the same desk as another one of the extension that is being dialled already. The oldest one
+    /// One more leg. It rings at the same desk as another one of the extension that is being dialled already. The oldest desk
     /// that nobody answered makes room; the first stays, for it says since when telephones ring.
     pub fn push(&mut self, mut leg: Leg) {
         if self.legs.len() >= LEGS {
-            let first = self.legs.iter().position(|leg| leg.side == Side::Callee);
+            let first = self.legs.iter().find(|leg| leg.side == Side::Callee).map(|leg| leg.ring);
             let is_history = |leg: &Leg| leg.ending.is_some() && leg.answered.is_none();
-            let spare = self.legs.iter().enumerate().position(|(at, leg)| Some(at) != first && is_history(leg));
+            let is_over = |ring: u32| self.legs.iter().filter(|leg| leg.ring == ring).all(is_history);
+            let spare = self.legs.iter().map(|leg| leg.ring).find(|ring| Some(*ring) != first && is_over(*ring));
             let Some(spare) = spare else { return };
-            self.legs.remove(spare);
+            self.legs.retain(|leg| leg.ring != spare);
         }
         let at_desk = matches!(leg.place, Place::Extension(_));
         let is_beside =
@@ -207,9 +208,10 @@ impl Call {
     }
 
     /// Whether it is this channel that the move is about which waits for its first sign: no telephone called since then.
-    pub fn is_moved(&mut self, channel: usize) -> bool {
+    pub fn is_moved(&self, channel: usize) -> bool {
         let Some(moved) = self.pending.as_ref().map(|pending| pending.at) else { return false };
-        self.leg(channel).is_none_or(|leg| leg.answered.is_some_and(|answered| answered <= moved))
+        let latest = self.legs.iter().rfind(|leg| leg.channel == Some(channel));
+        latest.is_none_or(|leg| leg.answered.is_some_and(|answered| answered <= moved))
     }
 
     /// The move that waits for somebody to answer. A parked call is fetched, and a forward has telephones of its own.

@@ -1,5 +1,7 @@
 //! One channel, for as long as its call is kept.
 
+use std::cell::Cell;
+
 use crate::settings::Place;
 
 /// Which side of a call a channel stands on.
@@ -60,10 +62,10 @@ pub struct Channel {
     pub pair: Option<Box<[u8]>>,
     /// What was dialled on it first.
     pub dialled: Option<String>,
-    /// It has put the other side on hold.
-    pub holds: bool,
+    /// Whether it has put the other side on hold; nobody knows after a connection was lost meanwhile.
+    pub holds: Option<bool>,
     /// The list of channels after a connect has named it, or an event has since.
-    pub confirmed: bool,
+    pub confirmed: Cell<bool>,
     /// Its beginning was seen.
     pub begun: bool,
 }

@@ -13,6 +13,8 @@ impl Book {
         let from_index = from.and_then(|from| self.adopt(from, at));
         let to_index = self.adopt(to, at).or_else(|| self.find_device(to.name));
         let Some(to_index) = to_index else { return };
+        // Room for the one may have been made at the cost of the other.
+        let from_index = from_index.and(from).and_then(|from| self.find(from));
         let Some(from_index) = from_index else {
             let call = self.channels[to_index].call;
             if from.is_none() && self.calls[call].root == Some(to_index) {

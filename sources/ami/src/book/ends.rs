@@ -38,8 +38,8 @@ impl Book {
         Some(Ends { main: name(main), agent: agent.map(name), other: name(other), talking: call.answered })
     }
 
-    /// Whether the telephone at this channel holds; absent when nobody talks there.
-    pub fn holds(&self, name: &str) -> Option<bool> {
+    /// Whether the telephone at this channel holds, as far as that is known; absent when nobody talks there.
+    pub fn holds(&self, name: &str) -> Option<Option<bool>> {
         let channel = &self.channels[self.find_name(name.as_bytes())?];
         (channel.state == UP).then_some(channel.holds)
     }

@@ -45,7 +45,7 @@ const CALLS: usize = 10_000;
 const CHANNELS: usize = 50_000;
 /// Channels of one call that live.
 const CHANNELS_OF_CALL: usize = 500;
-/// Channels of one call that are gone.
+/// Channels of one call that are gone and still kept.
 const GONE: usize = 200;
 /// Bridges and other things that are remembered by name.
 const NAMES: usize = 50_000;
@@ -205,12 +205,11 @@ impl Book {
         self.leaving.front().map(|(at, ..)| *at)
     }
 
-    /// The channel that an event speaks of, by its key, or else by its name.
+    /// The channel that an event speaks of, by its key, or else by its name: it is certain that it was there.
     fn find(&self, chan: &Chan<'_>) -> Option<usize> {
-        if !chan.uid.is_empty() {
-            return self.by_uid.get(chan.uid).copied();
-        }
-        self.find_name(chan.name)
+        let index = if chan.uid.is_empty() { self.find_name(chan.name) } else { self.by_uid.get(chan.uid).copied() }?;
+        self.channels[index].confirmed.set(true);
+        Some(index)
     }
 
     fn find_name(&self, name: &[u8]) -> Option<usize> {
@@ -236,7 +235,6 @@ impl Book {
     /// The channel that an event speaks of, taken up when it was not known: its beginning was missed.
     fn adopt(&mut self, chan: &Chan<'_>, at: u64) -> Option<usize> {
         if let Some(index) = self.find(chan) {
-            self.channels[index].confirmed = true;
             return (!self.channels[index].gone).then_some(index);
         }
         if chan.uid.is_empty() || chan.name.is_empty() || self.is_over.contains_key(chan.uid) {

@@ -251,7 +251,10 @@ impl Book {
         let forward = behind.map(|(_, forward)| *forward);
         let forward = forward.or_else(|| state.moves.iter().rev().find(leads_there).map(|one| one.at));
         if let Some(forward) = forward {
-            self.calls[call].forwards.push((to, forward));
+            let known = &mut self.calls[call].forwards;
+            if !known.contains(&(to, forward)) {
+                known.push((to, forward));
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use cordboard_sdk::abilities::Unfinished;
 use cordboard_sdk::records::{self, CallPhase, Desk, Item};
 
 use super::call::{Call, Who};
-use super::channel::{RINGING, Side, UP};
+use super::channel::{Channel, RINGING, Side, UP};
 use super::{Book, KEY};
 use crate::message::Chan;
 use crate::settings::Place;
@@ -51,8 +51,8 @@ impl Book {
         self.unlisted = false;
         let mut held = Vec::new();
         for (_, channel) in &mut self.channels {
-            channel.confirmed = false;
-            if std::mem::take(&mut channel.holds) {
+            channel.confirmed.set(false);
+            if channel.holds.take_if(|holds| *holds).is_some() {
                 held.push(channel.call);
             }
         }
@@ -63,7 +63,7 @@ impl Book {
     }
 
     /// Nobody will say what of all that is still under way.
-    pub fn is_unlisted(&mut self) {
+    pub fn no_list(&mut self) {
         self.unlisted = true;
     }
 
@@ -109,6 +109,12 @@ impl Book {
             // Nothing else says here that the two are one call.
             let (one, into) = if called { (index, other) } else { (other, index) };
             self.tie(one, self.channels[into].call);
+            for end in [index, other] {
+                let Channel { call, side, state, .. } = self.channels[end];
+                if side == Side::Callee && state == UP && self.calls[call].leg(end).is_none() {
+                    self.talks_already(call, end, at);
+                }
+            }
         }
         self.touch(self.channels[index].call);
     }
@@ -120,7 +126,7 @@ impl Book {
             return;
         }
         let place = channel.place.clone();
-        let since = self.told(call, index).map_or(since, |desk| desk.rang_at);
+        let since = self.take_told(call, index).map_or(since, |desk| desk.rang_at);
         self.add_leg(call, index, None, Side::Callee, since);
         self.rings(call, index, since);
         let state = &mut self.calls[call];
@@ -130,7 +136,7 @@ impl Book {
 
     /// A telephone that a session before this one told of talks.
     fn talks_already(&mut self, call: usize, index: usize, at: u64) {
-        let Some(desk) = self.told(call, index) else { return };
+        let Some(desk) = self.take_told(call, index) else { return };
         self.add_leg(call, index, None, Side::Callee, desk.rang_at);
         if let Some(leg) = self.calls[call].leg(index) {
             leg.rang = Some(desk.rang_at);
@@ -139,7 +145,7 @@ impl Book {
     }
 
     /// What a session before this one told of a channel's telephone, from now on told by the channel.
-    fn told(&mut self, call: usize, index: usize) -> Option<Desk> {
+    fn take_told(&mut self, call: usize, index: usize) -> Option<Desk> {
         let extension = self.channels[index].extension()?;
         let told = &mut self.calls[call].told;
         let place = told.iter().position(|desk| desk.extension == extension && desk.stopped_at.is_none())?;
@@ -152,7 +158,7 @@ impl Book {
         let mut over = Vec::new();
         let mut unsure = Vec::new();
         for (index, call) in &self.calls {
-            let live = |channel: &&usize| !self.channels[**channel].gone && self.channels[**channel].confirmed;
+            let live = |channel: &&usize| !self.channels[**channel].gone && self.channels[**channel].confirmed.get();
             if call.ended {
                 continue;
             }
@@ -168,7 +174,7 @@ impl Book {
         let lost: Vec<usize> = self
             .channels
             .iter()
-            .filter(|(_, channel)| !channel.gone && !channel.confirmed)
+            .filter(|(_, channel)| !channel.gone && !channel.confirmed.get())
             .map(|(index, _)| index)
             .collect();
         for index in lost {
@@ -232,7 +238,7 @@ impl Book {
 
     /// Whether a channel of the call lives for certain.
     pub(super) fn is_heard(&self, call: &Call) -> bool {
-        call.channels.iter().any(|index| self.channels[*index].confirmed && !self.channels[*index].gone)
+        call.channels.iter().any(|index| self.channels[*index].confirmed.get() && !self.channels[*index].gone)
     }
 
     /// A call of which something was missed: who is on it, and whether they talk.
@@ -283,17 +289,20 @@ impl Call {
         let callee = party(&record.callee).number;
         let inbound = record.direction == Some(records::Direction::Inbound);
         let outbound = record.direction == Some(records::Direction::Outbound);
+        let is = |name: &str| record.attributes.iter().any(|(known, value)| known == name && value == "true");
         let caller_place = match (&caller.extension, inbound) {
             (Some(extension), false) => Some(Place::Extension(extension.clone())),
             (_, true) => Some(Place::Trunk(String::new())),
+            // The PBX has called somebody outside.
+            _ if outbound && is("click-to-call") => Some(Place::Trunk(String::new())),
             _ => None,
         };
+        let by_caller = matches!(caller_place, Some(Place::Extension(_)));
         let first_leg = match (outbound, record.direction) {
             (true, _) => Some(Place::Trunk(String::new())),
             (_, Some(records::Direction::Internal)) => Some(Place::Extension(String::new())),
             _ => None,
         };
-        let is = |name: &str| record.attributes.iter().any(|(known, value)| known == name && value == "true");
         Call {
             serial,
             placed: is("click-to-call"),
@@ -312,7 +321,7 @@ impl Call {
             ringing: record.phase.map(|_| 0),
             answered: record.phase >= Some(CallPhase::Answered),
             answered_at: record.answered_at,
-            answered_by: record.agent.as_ref().and_then(|agent| agent.extension.clone()).filter(|_| inbound),
+            answered_by: record.agent.as_ref().and_then(|agent| agent.extension.clone()).filter(|_| !by_caller),
             caller,
             last_at: 1,
             told: record.desks.iter().filter(|desk| desk.stopped_at.is_none()).cloned().collect(),

@@ -87,18 +87,18 @@ impl Call {
     fn rang(&self) -> Option<u64> {
         let first = |side| self.legs.iter().filter(move |leg| leg.side == side).map(|leg| leg.began).min();
         let settled = self.settled()?;
-        // Whom the PBX calls first rings before the others are called.
+        // In a callback who is called first has answered before others ring.
         let callee = first(Side::Callee);
         let began = callee.filter(|began| *began < settled).or_else(|| first(Side::Caller)).or(callee)?;
-        Some(settled.saturating_sub(began))
+        // What came later says nothing of how long a call rang whose beginning was not seen.
+        settled.checked_sub(began)
     }
 
     fn hangup_by(&self) -> Option<&'static str> {
         self.ended_at.filter(|_| self.ended)?;
         // Whom the PBX calls first in a callback is the one called, although the call began there.
-        let is_callback = self.placed && matches!(self.caller_place, Some(Place::Trunk(_)));
         match self.hung_up {
-            Some((side, _)) => Some(if is_callback { side.other() } else { side }.word()),
+            Some((side, _)) => Some(if self.is_placed_outside() { side.other() } else { side }.word()),
             None if self.knows_hangups => Some("pbx"),
             None => None,
         }
@@ -132,9 +132,10 @@ impl Call {
         // Who answered may go on while the others have stopped, and one that is dialled may still ring.
         let goes_on = |leg: &Leg| leg.stopped.is_none() && (answered_at.is_none() || leg.answered.is_some());
         let stops = offered().filter(|leg| answered_at.is_none() || leg.answered.is_some()).map(|leg| leg.stopped);
+        let may_ring = answered_at.is_none() && legs.iter().filter(together).any(Leg::is_open);
         Some(Rung {
             extension,
-            rang_at: rang.or_else(|| offered().map(|leg| leg.began).min())?,
+            rang_at: rang.or_else(|| offered().map(|leg| leg.began).min().filter(|_| !may_ring))?,
             answered_at,
             stopped_at: stops.max().flatten().filter(|_| !legs.iter().filter(together).any(goes_on)),
         })

@@ -53,7 +53,7 @@ impl Book {
     pub(super) fn hold(&mut self, chan: &Chan<'_>, on: bool, at: u64) {
         let Some(index) = self.adopt(chan, at) else { return };
         // An end of holding without a beginning comes with every SIP transfer.
-        if std::mem::replace(&mut self.channels[index].holds, on) == on {
+        if self.channels[index].holds.replace(on) == Some(on) {
             return;
         }
         let call = self.channels[index].call;
@@ -62,7 +62,8 @@ impl Book {
 
     fn count_hold(&mut self, call: usize, at: u64) {
         let state = &self.calls[call];
-        let held = state.channels.iter().any(|index| self.channels[*index].holds && !self.channels[*index].gone);
+        let held =
+            state.channels.iter().any(|index| self.channels[*index].holds == Some(true) && !self.channels[*index].gone);
         self.calls[call].hold(held, at);
         self.touch(call);
     }
@@ -134,7 +135,7 @@ impl Book {
                 leg.ending = Some(if leg.answered.is_some() { Ending::Over } else { Ending::NoAnswer });
             }
         }
-        if self.channels[index].holds {
+        if self.channels[index].holds == Some(true) {
             self.count_hold(call, at);
         }
         // Of the others nothing has been heard since the connection was lost, and nobody says that they live.

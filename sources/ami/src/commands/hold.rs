@@ -29,7 +29,7 @@ impl Work {
                 let why = format!("the telephone on the call `{call}` has not answered: it has nothing to hold");
                 Err(Failure::rejected("not-answered", why))
             }
-            Some(holds) if holds == on => {
+            Some(holds) if holds == Some(on) => {
                 self.tell(command, Ok(CommandOutcome::Done(done("it is so already"))));
                 Ok(())
             }
@@ -56,7 +56,7 @@ impl Work {
         for (id, waiting) in &self.waiting {
             let Waiting::Command(Asked { what: What::Holds { channel, on, until }, .. }) = waiting else { continue };
             let result = match self.book.holds(channel) {
-                Some(holds) if holds == *on => Ok(CommandOutcome::Done(done("the telephone has done it"))),
+                Some(holds) if holds == Some(*on) => Ok(CommandOutcome::Done(done("the telephone has done it"))),
                 Some(_) if now < *until => {
                     next = Some(next.map_or(*until, |next: u64| next.min(*until)));
                     continue;

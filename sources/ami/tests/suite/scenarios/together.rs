@@ -102,3 +102,38 @@ fn a_second_try_is_a_second_ringing() {
     hub.rings(&second);
     assert_eq!(desks(&hub.call(CALL)), ["1001", "1001"]);
 }
+
+#[test]
+fn one_is_busy_and_never_rang_before_the_other_rings() {
+    let mut hub = hub();
+    let (caller, one, other) = (caller(), phone(1, "1001"), phone(2, "1001"));
+    hub.new_channel(&caller);
+    hub.dial(&caller, &one);
+    hub.dial(&caller, &other);
+    hub.dial_end(&caller, &one, "BUSY");
+    hub.hangup(&one, 17);
+    assert!(desks(&hub.call(CALL)).is_empty(), "the other one may still ring");
+    hub.rings(&other);
+    let since = hub.now;
+    hub.dial_end(&caller, &other, "NOANSWER");
+    assert_eq!(desk(&hub), [json!(since), Value::Null, json!(hub.now)]);
+}
+
+#[test]
+fn a_caller_who_waits_for_long_leaves_no_halves_of_desks() {
+    let mut hub = hub();
+    let caller = caller();
+    hub.new_channel(&caller);
+    for round in 0..150 {
+        let (one, other) = (phone(2 * round + 1, "1001"), phone(2 * round + 2, "1001"));
+        for telephone in [&one, &other] {
+            hub.dial(&caller, telephone);
+            hub.rings(telephone);
+        }
+        for telephone in [&one, &other] {
+            hub.dial_end(&caller, telephone, "NOANSWER");
+            hub.hangup(telephone, 19);
+        }
+    }
+    assert_eq!(desks(&hub.call(CALL)).len(), 150, "each round is one desk");
+}
