@@ -1,8 +1,6 @@
 //! One message: names and values in the order they came.
 
-use memchr::memrchr;
-
-use crate::search::{is, line};
+use crate::search::{is, last_feed, line};
 
 /// So many lines come before those of the event: `Event`, `Privilege`, `Timestamp`, and a number or the system's name.
 const HEAD: usize = 6;
@@ -17,13 +15,9 @@ pub struct Line {
     end: u32,
 }
 
-/// What tells most names apart without a look at their letters.
+/// What tells most names apart without a look at their letters: how many there are, and the last one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Shape {
-    length: u32,
-    /// The last letter, a small one.
-    last: u8,
-}
+struct Shape(u32);
 
 /// Whether a name begins so, in whatever case.
 fn starts(name: &[u8], prefix: &str) -> bool {
@@ -33,7 +27,12 @@ fn starts(name: &[u8], prefix: &str) -> bool {
 impl Shape {
     fn of(name: &[u8]) -> Self {
         let length = u32::try_from(name.len()).unwrap_or(u32::MAX);
-        Self { length, last: name.last().map_or(0, |last| last | 0x20) }
+        Self(length << 8 | u32::from(name.last().map_or(0, |last| last | 0x20)))
+    }
+
+    /// The length behind a prefix of so many letters, and the last letter, a small one.
+    fn behind(self, prefix: u32) -> (u32, u8) {
+        (self.0.wrapping_sub(prefix << 8) >> 8, self.0 as u8)
     }
 }
 
@@ -80,7 +79,7 @@ pub fn first_line(message: &[u8]) -> (&[u8], &[u8]) {
 /// interest. What is looked for so stands near the end.
 pub fn last<'a>(message: &'a [u8], name: &str) -> Option<&'a [u8]> {
     let mut end = message.len();
-    while let Some(at) = memrchr(b'\n', &message[..end]) {
+    while let Some(at) = last_feed(&message[..end]) {
         let text = &message[at + 1..];
         if at > 0
             && message[at - 1] == b'\r'
@@ -146,7 +145,7 @@ impl<'a> Message<'a> {
         for line in self.lines {
             let field = (line.start + behind) as usize;
             let is = |name: &str| is(&self.bytes[field..line.colon as usize], name.as_bytes());
-            let slot = match (line.shape.length.wrapping_sub(behind), line.shape.last) {
+            let slot = match line.shape.behind(behind) {
                 (5, b'n') if is("Exten") => &mut chan.exten,
                 (5, b'e') if is("State") => &mut word,
                 (7, b'l') if is("Channel") => &mut chan.name,

@@ -27,6 +27,19 @@ pub fn line(bytes: &[u8], start: usize) -> (Option<usize>, usize) {
     (colon, bytes.len())
 }
 
+/// Where the last line feed stands.
+pub fn last_feed(bytes: &[u8]) -> Option<usize> {
+    let mut end = bytes.len();
+    while let Some(block) = bytes[..end].last_chunk() {
+        let found = u8x16::new(*block).simd_eq(u8x16::splat(b'\n')).to_bitmask();
+        if found != 0 {
+            return Some(end - 16 + found.ilog2() as usize);
+        }
+        end -= 16;
+    }
+    bytes[..end].iter().rposition(|byte| *byte == b'\n')
+}
+
 /// Where the first empty line behind another one begins, both ended by CR LF.
 pub fn empty_line(bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
@@ -146,6 +159,11 @@ mod tests {
             let end = bytes[start..].windows(2).position(|two| two == b"\r\n").map_or(bytes.len(), |end| start + end);
             let colon = bytes[start..end].iter().position(|byte| *byte == b':').map(|colon| start + colon);
             prop_assert_eq!(line(&bytes, start), (colon, end));
+        }
+
+        #[test]
+        fn the_last_line_feed_is_the_last(bytes in text()) {
+            prop_assert_eq!(last_feed(&bytes), bytes.iter().rposition(|byte| *byte == b'\n'));
         }
 
         #[test]

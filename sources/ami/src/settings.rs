@@ -1,11 +1,17 @@
 //! The settings of a use, read once and made ready.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use cordboard_sdk::abilities::Address;
 use regex_lite::Regex;
 use serde::Deserialize;
 
 use crate::device::Device;
 use crate::text;
+
+/// Texts of which it is remembered whether the pattern fits. Each is a number or an endpoint of 80 bytes at most.
+const KNOWN: usize = 1_000;
 
 /// The JSON Schema of the settings.
 pub const SCHEMA: &str = include_str!("settings.json");
@@ -146,6 +152,8 @@ pub struct CommandPlan {
 /// How one tells inside from outside.
 struct Numbering {
     pattern: Regex,
+    /// Texts that it was held against.
+    known: RefCell<HashMap<Box<str>, bool>>,
     /// The pattern is searched in the name of the channel, and its group is the extension.
     in_names: bool,
     /// The pattern was set by a person, and so counts more than the context.
@@ -196,6 +204,7 @@ impl Plan {
         let numbering = Numbering {
             in_names: compiled.captures_len() > 1,
             pattern: compiled,
+            known: RefCell::default(),
             chosen: settings.internal_number_pattern.is_some(),
             extensions: settings.extensions.clone(),
             trunks: settings.trunks,
@@ -305,7 +314,7 @@ impl Plan {
                     .is_some_and(|group| group.as_str() == number)
             });
         }
-        numbering.pattern.is_match(number)
+        numbering.fits(number)
     }
 
     /// What a variable means to us, if anything.
@@ -331,7 +340,22 @@ impl Numbering {
             let name = text::text(name);
             return Some(self.pattern.captures(&name)?.get(1)?.as_str().to_owned());
         }
-        self.pattern.is_match(endpoint).then(|| endpoint.to_owned())
+        self.fits(endpoint).then(|| endpoint.to_owned())
+    }
+
+    /// Whether the pattern fits. The same few endpoints call and are called all day, and a small engine for patterns is a slow
+    /// one.
+    fn fits(&self, text: &str) -> bool {
+        let mut known = self.known.borrow_mut();
+        if let Some(fits) = known.get(text) {
+            return *fits;
+        }
+        if known.len() >= KNOWN {
+            known.clear();
+        }
+        let fits = self.pattern.is_match(text);
+        known.insert(text.into(), fits);
+        fits
     }
 }
 
