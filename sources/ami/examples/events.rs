@@ -48,10 +48,10 @@ fn session(outside: &Outside) -> Session {
 
 /// The bytes with other ids of channels.
 fn renumbered(bytes: &[u8], number: u64) -> Vec<u8> {
-    let fresh = format!("{:0>5}", 17953 + number % 10_000).into_bytes();
+    let fresh = format!("{}", 20_000 + number % 10_000).into_bytes();
     let mut bytes = bytes.to_vec();
     for start in 0..bytes.len().saturating_sub(5) {
-        if bytes[start..].starts_with(b"17952") && !bytes[start - 1].is_ascii_digit() {
+        if bytes[start..].starts_with(b"1795") && !bytes[start - 1].is_ascii_digit() {
             bytes[start..start + 5].copy_from_slice(&fresh);
         }
     }

@@ -138,7 +138,7 @@ impl Counted {
             if end.is_some() {
                 (self.line, self.lines) = (0, self.lines + 1);
             }
-            if self.lines >= LINES {
+            if self.lines + usize::from(self.line > 0) > LINES {
                 return Err(format!("a message of more than {LINES} lines came: it was not read to its end"));
             }
             rest = &rest[read..];

@@ -19,11 +19,6 @@ pub struct Line {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Shape(u32);
 
-/// Whether a name begins so, in whatever case.
-fn starts(name: &[u8], prefix: &str) -> bool {
-    name.get(..prefix.len()).is_some_and(|before| is(before, prefix.as_bytes()))
-}
-
 impl Shape {
     fn of(name: &[u8]) -> Self {
         let length = u32::try_from(name.len()).unwrap_or(u32::MAX);
@@ -81,12 +76,8 @@ pub fn last<'a>(message: &'a [u8], name: &str) -> Option<&'a [u8]> {
     let mut end = message.len();
     while let Some(at) = last_feed(&message[..end]) {
         let text = &message[at + 1..];
-        if at > 0
-            && message[at - 1] == b'\r'
-            && let Some((before, value)) = text.split_at_checked(name.len())
-            && is(before, name.as_bytes())
-        {
-            return Some(&value[..line(value, 0).1]);
+        if at > 0 && message[at - 1] == b'\r' && starts(text, name) {
+            return Some(&text[name.len()..line(text, 0).1]);
         }
         end = at;
     }
@@ -176,6 +167,11 @@ impl<'a> Message<'a> {
         }
         chan
     }
+}
+
+/// Whether a name begins so, in whatever case.
+fn starts(name: &[u8], prefix: &str) -> bool {
+    name.get(..prefix.len()).is_some_and(|before| is(before, prefix.as_bytes()))
 }
 
 /// The number of a channel's state, which Asterisk 1.4 writes as a word.

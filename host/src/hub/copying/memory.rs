@@ -17,10 +17,17 @@ const FIRST: Duration = Duration::from_secs(30);
 /// When nothing could be copied for so long, a person is told.
 const ALARM: Duration = Duration::from_secs(300);
 
+/// So many recordings that cannot be had, and none that can, are no matter of single ones.
+const SEVERAL: usize = 3;
+
 /// What is known, by the recording's id.
 #[derive(Default)]
 pub(super) struct Memory {
     all_at: Option<Clock>,
+    /// At the last try of this look the place or the storage did not answer.
+    doubted: bool,
+    /// Why the last one of this look was not copied; nothing when one was since.
+    failed: Option<String>,
     done: HashMap<String, Copy>,
     failing: HashMap<String, Due>,
     stuck: Option<Trouble>,
@@ -56,8 +63,9 @@ struct Trouble {
 }
 
 impl Memory {
-    /// Whether it is time to look at everything. What is too old for that is forgotten.
+    /// A look begins: whether it is time to look at everything. What is too old for that is forgotten.
     pub fn begins_all(&mut self, now: Instant, clock: Clock) -> bool {
+        (self.doubted, self.failed) = (false, None);
         let all = self.all_at.is_none_or(|at| at <= clock);
         if all {
             self.all_at = Some(clock + ALL);
@@ -89,7 +97,11 @@ impl Memory {
         self.failing.remove(id);
         let new = self.done.insert(id.to_owned(), Copy { length, until }).is_none_or(|before| before.length != length);
         // What was copied before may be all that there is.
-        new && self.stuck.take().is_some_and(|trouble| trouble.told)
+        if !new {
+            return false;
+        }
+        (self.doubted, self.failed) = (false, None);
+        self.stuck.take().is_some_and(|trouble| trouble.told)
     }
 
     /// It could not be copied. Whether that is news.
@@ -97,16 +109,32 @@ impl Memory {
         let before = self.failing.get(id);
         let wait = before.map_or(FIRST, |due| (due.wait * 2).min(ALL));
         let news = before.is_none_or(|due| due.failing.why != failing.why);
+        self.failed = Some(failing.why.clone());
         self.failing.insert(id.to_owned(), Due { failing, at: clock + wait, wait });
         news
     }
 
-    /// Nothing can be copied: for how long that has been so, when a person is to be told. A look at `all` was broken off for
-    /// it.
-    pub fn stuck(&mut self, all: bool, clock: Clock) -> Option<Duration> {
-        if all {
+    /// One was tried; `general` when the place or the storage did not answer. Whether to break the look off: the others would
+    /// have to wait as long, for the same. Once may be about one recording.
+    pub fn breaks_off(&mut self, general: bool) -> bool {
+        std::mem::replace(&mut self.doubted, general) && general
+    }
+
+    /// A look is over, or was broken off. For how long nothing can be copied, and why, when a person is to be told.
+    pub fn ends(&mut self, all: bool, broken_off: bool, clock: Clock) -> Option<(Duration, String)> {
+        if broken_off && all {
             self.all_at = Some(clock + BROKEN_OFF);
         }
+        match self.failed.take() {
+            Some(why) if broken_off || self.failing.len() >= SEVERAL => self.stuck(clock).map(|lasting| (lasting, why)),
+            _ => {
+                self.relieved();
+                None
+            }
+        }
+    }
+
+    fn stuck(&mut self, clock: Clock) -> Option<Duration> {
         let trouble = self.stuck.get_or_insert(Trouble { since: clock, told: false });
         let lasting = clock - trouble.since;
         let tell = lasting >= ALARM && !trouble.told;
@@ -114,8 +142,8 @@ impl Memory {
         tell.then_some(lasting)
     }
 
-    /// A look came to its end, and nothing is failing: whatever it was is over.
-    pub fn relieved(&mut self) {
+    /// When nothing is failing, whatever it was is over.
+    fn relieved(&mut self) {
         if self.failing.is_empty() {
             self.stuck = None;
         }
@@ -161,26 +189,67 @@ mod tests {
         assert!(memory.give_up(Instant::clamped(1_000_000)).is_empty(), "once");
     }
 
+    /// A look at one recording that ends so; for how long, if a person is told.
+    fn look(memory: &mut Memory, id: &str, broken_off: bool, clock: Clock) -> Option<u64> {
+        memory.begins_all(Instant::clamped(0), clock);
+        memory.failed(id, failing("no such bucket"), clock);
+        memory.ends(false, broken_off, clock).map(|(lasting, _)| lasting.as_secs())
+    }
+
     #[test]
     fn a_person_is_told_once_of_each_trouble_that_lasts() {
         let (mut memory, clock) = (Memory::default(), Clock::now());
         let after = |seconds| clock + Duration::from_secs(seconds);
         let until = Instant::clamped(1_000_000);
         memory.copied("old", 3, until);
-        assert_eq!(memory.stuck(false, after(0)), None);
-        assert_eq!(memory.stuck(false, after(299)), None);
+        assert_eq!(look(&mut memory, "x", true, after(0)), None);
+        assert_eq!(look(&mut memory, "x", true, after(299)), None);
         assert!(!memory.copied("old", 3, until), "a copy from before is no news");
-        assert_eq!(memory.stuck(false, after(310)), Some(Duration::from_secs(310)));
-        assert_eq!(memory.stuck(false, after(900)), None, "it is known");
+        assert_eq!(look(&mut memory, "x", true, after(310)), Some(310));
+        assert_eq!(look(&mut memory, "x", true, after(900)), None, "it is known");
         assert!(memory.copied("a", 3, until), "it is over");
-        assert_eq!(memory.stuck(false, after(1000)), None);
+        assert_eq!(look(&mut memory, "x", true, after(1000)), None);
         assert!(!memory.copied("b", 3, until), "nobody was told of that");
-        assert_eq!(memory.stuck(false, after(1300)), None, "it begins anew");
-        memory.relieved();
-        assert_eq!(memory.stuck(false, after(1700)), None, "what was over is not counted on");
-        memory.failed("c", failing("no such bucket"), after(1700));
-        memory.relieved();
-        assert!(memory.stuck(false, after(2000)).is_some(), "it was not over");
+        assert_eq!(look(&mut memory, "x", true, after(1300)), None, "it begins anew");
+        assert_eq!(memory.ends(false, false, after(1400)), None);
+        assert!(
+            look(&mut memory, "x", true, after(1700)).is_some(),
+            "a look without a try ends nothing that is failing"
+        );
+        memory.copied("x", 3, until);
+        assert_eq!(look(&mut memory, "y", true, after(1800)), None);
+        memory.failing.clear();
+        assert_eq!(memory.ends(false, false, after(1900)), None);
+        assert_eq!(look(&mut memory, "y", true, after(2200)), None, "what was over is not counted on");
+    }
+
+    #[test]
+    fn single_recordings_that_are_not_there_are_no_trouble_and_several_are() {
+        let (mut memory, clock) = (Memory::default(), Clock::now());
+        let after = |seconds| clock + Duration::from_secs(seconds);
+        for (id, seconds) in [("a", 0), ("b", 400), ("a", 800), ("b", 1200)] {
+            assert_eq!(look(&mut memory, id, false, after(seconds)), None, "two of them");
+        }
+        assert_eq!(look(&mut memory, "c", false, after(1600)), None, "now it begins");
+        assert_eq!(look(&mut memory, "c", false, after(1900)), Some(300));
+        memory.begins_all(Instant::clamped(0), after(2000));
+        memory.failed("d", failing("it is not there"), after(2000));
+        memory.copied("e", 3, Instant::clamped(1_000_000));
+        assert_eq!(memory.ends(false, false, after(2000)), None, "one was copied after it");
+    }
+
+    #[test]
+    fn a_look_is_broken_off_when_the_place_does_not_answer_twice() {
+        let mut memory = Memory::default();
+        assert_eq!([true, false, true, true].map(|general| memory.breaks_off(general)), [false, false, false, true]);
+        memory.begins_all(Instant::clamped(0), Clock::now());
+        assert!(!memory.breaks_off(true), "another look");
+        memory.copied("a", 3, Instant::clamped(1_000_000));
+        assert!(!memory.breaks_off(true), "it has answered meanwhile");
+        assert!(
+            !memory.copied("a", 3, Instant::clamped(1_000_000)) && memory.breaks_off(true),
+            "that was asked of nobody"
+        );
     }
 
     #[test]
@@ -192,7 +261,7 @@ mod tests {
         assert!(!memory.begins_all(now, clock + ALL / 2) && !memory.looks_at("a", false, clock));
         assert!(memory.begins_all(now, clock + ALL) && memory.looks_at("a", true, clock));
         assert_eq!(memory.length("a"), Some(3));
-        memory.stuck(true, clock + ALL);
+        memory.ends(true, true, clock + ALL);
         assert!(memory.begins_all(now.after(ALL), clock + ALL + BROKEN_OFF), "sooner when it was broken off");
         assert_eq!(memory.length("a"), None);
     }

@@ -28,9 +28,6 @@ const PAUSE: Duration = Duration::from_secs(15);
 /// What began lately.
 const LATELY: Duration = Duration::from_secs(4 * 3600);
 
-/// So many recordings that cannot be had, and none that can, are no matter of single ones.
-const SEVERAL: usize = 3;
-
 /// Calls that are read at once.
 const PAGE: u32 = 200;
 
@@ -114,20 +111,9 @@ async fn round(hub: Arc<Hub>, plan: Arc<Plan>, name: Name, mut memory: OwnedMute
     }
     let all = memory.begins_all(now, Clock::now());
     let since = now.before(if all { storage.within } else { LATELY.min(storage.within) });
-    let memory = &mut *memory;
-    let mut round =
-        Round { hub: &hub, tenant, source, within: storage.within, all, memory, doubted: false, failed: None };
-    let over = round.copy_since(since).await;
-    let failed = round.failed.take();
-    let lasting = match (&over, &failed) {
-        (Err(Stuck), _) => memory.stuck(all, Clock::now()),
-        (Ok(()), Some(_)) if memory.failing() >= SEVERAL => memory.stuck(false, Clock::now()),
-        (Ok(()), _) => {
-            memory.relieved();
-            None
-        }
-    };
-    if let (Some(lasting), Some(why)) = (lasting, failed) {
+    let mut round = Round { hub: &hub, tenant, source, within: storage.within, all, memory: &mut memory };
+    let broken_off = round.copy_since(since).await.is_err();
+    if let Some((lasting, why)) = memory.ends(all, broken_off, Clock::now()) {
         let minutes = lasting.as_secs() / 60;
         let why = format!("no recording of the source `{}` was copied for {minutes} minutes: {why}", source.name);
         let (tenant, name) = (tenant.to_owned(), source.name.clone());
@@ -146,10 +132,6 @@ struct Round<'a> {
     within: Duration,
     all: bool,
     memory: &'a mut Memory,
-    /// The place or the storage has just not answered: once may be about one recording.
-    doubted: bool,
-    /// Why the last one was not copied; nothing when one was since.
-    failed: Option<String>,
 }
 
 /// Nothing more can be copied now.
@@ -199,21 +181,16 @@ impl Round<'_> {
             match self.hub.recordings.copy(&wanted, self.memory.length(id)).await {
                 Copied::Early => {}
                 Copied::Done(length) => {
-                    if self.memory.length(id) != Some(length) {
-                        (self.doubted, self.failed) = (false, None);
-                    }
                     if self.memory.copied(id, length, until) {
                         tracing::info!(tenant, source, "recordings are copied again");
                     }
                 }
                 Copied::Failed(Uncopied { why, general }) => {
                     let call = record.id;
-                    self.failed = Some(why.clone());
                     if self.memory.failed(id, Failing { call, until, why: why.clone() }, Clock::now()) {
                         tracing::warn!(tenant, source, call, recording = id, "a recording is not copied yet: {why}");
                     }
-                    // The others would have to wait as long, for the same.
-                    if std::mem::replace(&mut self.doubted, general) && general {
+                    if self.memory.breaks_off(general) {
                         return Err(Stuck);
                     }
                 }

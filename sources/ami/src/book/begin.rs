@@ -92,7 +92,6 @@ impl Book {
             // A PBX that was started anew with its clock set back gives ids again. Two calls are two subjects.
             id = format!("{id}@{at}");
         }
-        let subject: Box<[u8]> = id.as_bytes().into();
         self.serial += 1;
         let call = self.calls.insert(Call {
             serial: self.serial,
@@ -104,7 +103,7 @@ impl Book {
         self.known_by(call, key.into());
         if again {
             // What commands call it.
-            self.known_by(call, subject);
+            self.known_by(call, self.calls[call].id.as_bytes().into());
         }
         call
     }

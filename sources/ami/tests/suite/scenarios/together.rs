@@ -13,13 +13,19 @@ fn desk(hub: &Hub) -> [Value; 3] {
     ["rang_at", "answered_at", "stopped_at"].map(|field| call["desks"][0][field].clone())
 }
 
-/// A call that rings at two telephones of 1001, and since when it rings there.
-fn ringing() -> (Hub, Line, Line, Line, u64) {
+/// A call for which two telephones of 1001 are dialled.
+fn dialled() -> (Hub, Line, Line, Line) {
     let mut hub = hub();
     let (caller, one, other) = (caller(), phone(1, "1001"), phone(2, "1001"));
     hub.new_channel(&caller);
     hub.dial(&caller, &one);
     hub.dial(&caller, &other);
+    (hub, caller, one, other)
+}
+
+/// A call that rings at two telephones of 1001, and since when it rings there.
+fn ringing() -> (Hub, Line, Line, Line, u64) {
+    let (mut hub, caller, one, other) = dialled();
     hub.rings(&one);
     let since = hub.now;
     hub.wait(3_000);
@@ -72,11 +78,7 @@ fn nobody_answers_and_the_desk_stops_with_the_last_of_them() {
 
 #[test]
 fn one_refuses_before_the_other_rings() {
-    let mut hub = hub();
-    let (caller, one, other) = (caller(), phone(1, "1001"), phone(2, "1001"));
-    hub.new_channel(&caller);
-    hub.dial(&caller, &one);
-    hub.dial(&caller, &other);
+    let (mut hub, caller, one, other) = dialled();
     hub.rings(&one);
     let since = hub.now;
     hub.hangup(&one, 21);
@@ -105,11 +107,7 @@ fn a_second_try_is_a_second_ringing() {
 
 #[test]
 fn one_is_busy_and_never_rang_before_the_other_rings() {
-    let mut hub = hub();
-    let (caller, one, other) = (caller(), phone(1, "1001"), phone(2, "1001"));
-    hub.new_channel(&caller);
-    hub.dial(&caller, &one);
-    hub.dial(&caller, &other);
+    let (mut hub, caller, one, other) = dialled();
     hub.dial_end(&caller, &one, "BUSY");
     hub.hangup(&one, 17);
     assert!(desks(&hub.call(CALL)).is_empty(), "the other one may still ring");
